@@ -1,0 +1,166 @@
+// Package pg is the one door to Postgres: the pool, a transaction that
+// happens at one instant, constraint names, notifications.
+//
+// It is the only package that imports sqlx and lib/pq.
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// ErrNoRows is what Get returns when a query finds nothing.
+var ErrNoRows = sql.ErrNoRows
+
+// DB is a pool of connections and the clock that its transactions read.
+type DB struct {
+	*sqlx.DB
+	Clock  func() time.Time // time.Now outside tests
+	notify *notifier
+}
+
+// Tx is a transaction and the instant at which it happens (UTC, microseconds,
+// which is what Postgres keeps).
+type Tx struct {
+	*sqlx.Tx
+	Now   time.Time
+	after []func()
+	note  func(channel string)
+}
+
+// Options bound a pool; the zero value suits a request path.
+type Options struct {
+	MaxConns         int           // default 20
+	StatementTimeout time.Duration // default 1.5 s, so that a request fails within 2 s
+	Name             string        // shown in pg_stat_activity
+}
+
+// Open makes a pool for a postgres:// URL. It does not wait for the server:
+// a process may start before its database and say so at /readyz.
+func Open(url string, o Options) (*DB, error) {
+	if o.MaxConns == 0 {
+		o.MaxConns = 20
+	}
+	if o.StatementTimeout == 0 {
+		o.StatementTimeout = 1500 * time.Millisecond
+	}
+	if o.Name == "" {
+		o.Name = "latchkey"
+	}
+	cfg, err := pq.NewConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read database address: %w", err)
+	}
+	cfg.ApplicationName = o.Name
+	cfg.ConnectTimeout = time.Second
+	if cfg.Runtime == nil {
+		cfg.Runtime = map[string]string{}
+	}
+	cfg.Runtime["statement_timeout"] = fmt.Sprint(o.StatementTimeout.Milliseconds())
+	cfg.Runtime["idle_in_transaction_session_timeout"] = "10000"
+	conn, err := pq.NewConnectorConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("read database address: %w", err)
+	}
+	db := sqlx.NewDb(sql.OpenDB(conn), "postgres")
+	db.SetMaxOpenConns(o.MaxConns)
+	db.SetMaxIdleConns(o.MaxConns)
+	db.SetConnMaxLifetime(30 * time.Minute)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	d := &DB{DB: db, Clock: time.Now}
+	d.notify = newNotifier(db.DB)
+	return d, nil
+}
+
+// Close ends the notifier and the pool.
+func (d *DB) Close() error {
+	d.notify.close()
+	return d.DB.Close()
+}
+
+// Now reads the clock in the precision that Postgres keeps.
+func (d *DB) Now() time.Time { return d.Clock().UTC().Truncate(time.Microsecond) }
+
+// InTx runs f in one transaction (READ COMMITTED) and commits when f returns
+// nil. A failure that must be recorded, such as a wrong code, is therefore a
+// result of f and not its error. Hooks given to AfterCommit run once the
+// commit is known.
+func (d *DB) InTx(ctx context.Context, f func(*Tx) error) error {
+	stx, err := d.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	tx := &Tx{Tx: stx, Now: d.Now(), note: d.notify.send}
+	defer stx.Rollback() //nolint:errcheck // after a commit it is a no-op
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := stx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	for _, hook := range tx.after {
+		hook()
+	}
+	return nil
+}
+
+// Snapshot runs f in a read-only transaction that sees one state of the
+// database, and commits nothing.
+func (d *DB) Snapshot(ctx context.Context, f func(*Tx) error) error {
+	stx, err := d.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer stx.Rollback() //nolint:errcheck // nothing was written
+	return f(&Tx{Tx: stx, Now: d.Now(), note: func(string) {}})
+}
+
+// AfterCommit keeps a hook for the moment when the commit is known. Hooks are
+// conveniences (a wake-up): whatever must happen is a row of the transaction.
+func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
+
+// Notify wakes listeners of a channel after the commit, never inside it: a
+// NOTIFY in the transaction takes a database-wide lock through the commit.
+func (t *Tx) Notify(channel string) { t.AfterCommit(func() { t.note(channel) }) }
+
+// Violates reports whether err is a breach of the named constraint.
+func Violates(err error, constraint string) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Constraint == constraint
+}
+
+// Down reports whether err means that Postgres could not do its work now, as
+// opposed to refusing the work: the answer is then 503 and a retry.
+func Down(err error) bool {
+	if err == nil {
+		return false
+	}
+	var e *pq.Error
+	if errors.As(err, &e) {
+		switch e.Code.Class() {
+		case "08", "53", "57", "58": // connection, resources, intervention, system
+			return true
+		}
+		return e.Code == "25006" || e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03"
+	}
+	var n net.Error
+	return errors.Is(err, sql.ErrConnDone) || errors.As(err, &n) || errors.Is(err, context.DeadlineExceeded) || isBadConn(err)
+}
+
+// Affected returns the row count of a write, which is its verdict.
+func Affected(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// Array wraps a slice for = ANY($1).
+func Array(v any) any { return pq.Array(v) }
