@@ -1,0 +1,47 @@
+package mail
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// oneLine makes a text that someone else chose safe to stand inside a line of
+// ours: no line breaks of any script, no control or direction characters that
+// could fake a line, hide one or turn it around.
+func oneLine(s string) string {
+	s = strings.ToValidUTF8(s, "")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), r == '\u2028', r == '\u2029', unicode.IsControl(r):
+			return ' '
+		case unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r):
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// cut shortens a text to n characters and shows that it did.
+func cut(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
+
+// linkish finds what a mail program would turn into a link by itself.
+var linkish = regexp.MustCompile(`[/:@\\]|www\.|\.\pL{2}`)
+
+// greeting is the name to address someone by, or nothing when the name is not
+// one: whoever signs up with a foreign address chooses the name that its owner
+// will read, and must not be able to place an advertisement or a link there.
+func greeting(name string) string {
+	name = oneLine(name)
+	if linkish.MatchString(strings.ToLower(name)) || len([]rune(name)) > 60 {
+		return ""
+	}
+	return name
+}
