@@ -1,0 +1,67 @@
+package config
+
+// Input holds the settings as they were written, before anything is judged.
+// The tags are read by the command line: each setting is an environment
+// variable and a flag of the same name, and a command embeds the groups that
+// it uses. Everything is text here, so that one pass can name every fault.
+type Input struct {
+	WebInput
+	DatabaseInput
+	KeysInput
+	RedisInput
+	MailInput
+	LogInput
+}
+
+// WebInput is what the server shows and whom it trusts.
+type WebInput struct {
+	BaseURL        string `name:"base-url" env:"BASE_URL" group:"web" placeholder:"URL" help:"Address that people open, such as https://id.example.com."`
+	Listen         string `name:"listen" env:"LISTEN" group:"web" placeholder:"ADDR" help:"Address to listen on (default :8080; dev: 127.0.0.1:8080)."`
+	MetricsListen  string `name:"metrics-listen" env:"METRICS_LISTEN" group:"web" placeholder:"ADDR" help:"Address for Prometheus metrics (default: off)."`
+	TrustedProxies string `name:"trusted-proxies" env:"TRUSTED_PROXIES" group:"web" placeholder:"CIDRS" help:"Networks of the proxies in front, such as 10.0.0.0/8. Only they may say which address a request came from."`
+	CookieDomain   string `name:"cookie-domain" env:"COOKIE_DOMAIN" group:"web" placeholder:"DOMAIN" help:"Parent domain shared with apps behind forward-auth."`
+	SignUp         string `name:"sign-up" env:"SIGN_UP" group:"web" placeholder:"open|closed" help:"May anyone make an account (default closed)? Fills the first policy only; afterwards an admin decides."`
+	IPLimits       string `name:"ip-limits" env:"IP_LIMITS" group:"web" placeholder:"on|off" help:"Limits per client address (default on)."`
+	IPLimitsExempt string `name:"ip-limits-exempt" env:"IP_LIMITS_EXEMPT" group:"web" placeholder:"CIDRS" help:"Networks without limits per client address."`
+	BrandName      string `name:"brand-name" env:"BRAND_NAME" group:"web" placeholder:"NAME" help:"Name shown on pages, in mails and in authenticator apps (default Latchkey)."`
+	BrandLogoFile  string `name:"brand-logo-file" env:"BRAND_LOGO_FILE" group:"web" placeholder:"FILE" help:"Logo for the pages: .svg, .png or .webp, at most 256 KiB."`
+	BrandColor     string `name:"brand-color" env:"BRAND_COLOR" group:"web" placeholder:"#RRGGBB" help:"Colour of buttons and links."`
+	SupportEmail   string `name:"support-email" env:"SUPPORT_EMAIL" group:"web" placeholder:"EMAIL" help:"Address that pages and mails name when someone needs help."`
+}
+
+// DatabaseInput is where the data is.
+type DatabaseInput struct {
+	DatabaseURL     string `name:"database-url" env:"DATABASE_URL" group:"services" placeholder:"URL" help:"PostgreSQL 14 or later: postgres://user:password@host:5432/latchkey."`
+	DatabaseURLFile string `name:"database-url-file" env:"DATABASE_URL_FILE" group:"services" placeholder:"FILE" help:"File that holds it instead."`
+}
+
+// KeysInput is what seals and digests secrets.
+type KeysInput struct {
+	Keyset     string `name:"keyset" env:"KEYSET" group:"services" placeholder:"JSON" help:"Keysets, as 'latchkey keys generate' prints them."`
+	KeysetFile string `name:"keyset-file" env:"KEYSET_FILE" group:"services" placeholder:"FILE" help:"File that holds them instead."`
+}
+
+// RedisInput is where the worker keeps its queue of mail ids.
+type RedisInput struct {
+	RedisURL     string `name:"redis-url" env:"REDIS_URL" group:"services" placeholder:"URL" help:"Redis for the worker's queue: redis://host:6379/0."`
+	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" group:"services" placeholder:"FILE" help:"File that holds it instead."`
+}
+
+// MailInput is how mails leave.
+type MailInput struct {
+	SMTPURL      string `name:"smtp-url" env:"SMTP_URL" group:"mail" placeholder:"URL" help:"Mail server: smtp://user:password@host:587?tls=starttls (or implicit, none)."`
+	SMTPURLFile  string `name:"smtp-url-file" env:"SMTP_URL_FILE" group:"mail" placeholder:"FILE" help:"File that holds it instead."`
+	MailFrom     string `name:"mail-from" env:"MAIL_FROM" group:"mail" placeholder:"ADDRESS" help:"Sender of all mails: Example <no-reply@example.com>."`
+	MailRate     string `name:"mail-rate" env:"MAIL_RATE" group:"mail" placeholder:"N" help:"Mails that one worker sends per second at most (default: no limit)."`
+	MailOTPToken string `name:"mail-otp-token" env:"MAIL_OTP_TOKEN" group:"mail" placeholder:"on|off" help:"Add the OTP-Token header to mails with a code (default off)."`
+	DKIMDomain   string `name:"dkim-domain" env:"DKIM_DOMAIN" group:"mail" placeholder:"DOMAIN" help:"Domain to sign mails for."`
+	DKIMSelector string `name:"dkim-selector" env:"DKIM_SELECTOR" group:"mail" placeholder:"NAME" help:"Selector of the key in DNS."`
+	DKIMKey      string `name:"dkim-key" env:"DKIM_KEY" group:"mail" placeholder:"PEM" help:"Private key, RSA of 2048 bits or more, or Ed25519."`
+	DKIMKeyFile  string `name:"dkim-key-file" env:"DKIM_KEY_FILE" group:"mail" placeholder:"FILE" help:"File that holds it instead."`
+}
+
+// LogInput is how the process tells what it does.
+type LogInput struct {
+	LogLevel  string `name:"log-level" env:"LOG_LEVEL" group:"log" placeholder:"LEVEL" help:"debug, info, warn or error (default info)."`
+	LogFormat string `name:"log-format" env:"LOG_FORMAT" group:"log" placeholder:"FORMAT" help:"text or json (default text)."`
+}
