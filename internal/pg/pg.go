@@ -7,6 +7,7 @@ package pg
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net"
@@ -38,7 +39,7 @@ type Tx struct {
 // Options bound a pool; the zero value suits a request path.
 type Options struct {
 	MaxConns         int           // default 20
-	StatementTimeout time.Duration // default 1.5 s, so that a request fails within 2 s
+	StatementTimeout time.Duration // default 1.5 s, so that a request fails within 2 s; negative: none
 	Name             string        // shown in pg_stat_activity
 }
 
@@ -48,7 +49,7 @@ func Open(url string, o Options) (*DB, error) {
 	if o.MaxConns == 0 {
 		o.MaxConns = 20
 	}
-	if o.StatementTimeout == 0 {
+	if o.StatementTimeout == 0 { // negative: none, for exports
 		o.StatementTimeout = 1500 * time.Millisecond
 	}
 	if o.Name == "" {
@@ -63,7 +64,7 @@ func Open(url string, o Options) (*DB, error) {
 	if cfg.Runtime == nil {
 		cfg.Runtime = map[string]string{}
 	}
-	cfg.Runtime["statement_timeout"] = fmt.Sprint(o.StatementTimeout.Milliseconds())
+	cfg.Runtime["statement_timeout"] = fmt.Sprint(max(o.StatementTimeout.Milliseconds(), 0))
 	cfg.Runtime["idle_in_transaction_session_timeout"] = "10000"
 	conn, err := pq.NewConnectorConfig(cfg)
 	if err != nil {
@@ -164,3 +165,40 @@ func Affected(res sql.Result, err error) (int64, error) {
 
 // Array wraps a slice for = ANY($1).
 func Array(v any) any { return pq.Array(v) }
+
+// Q is what both DB and Tx can do: read and write a statement.
+type Q interface {
+	GetContext(ctx context.Context, dest any, query string, args ...any) error
+	SelectContext(ctx context.Context, dest any, query string, args ...any) error
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// Times is a timestamptz[] column.
+type Times []time.Time
+
+// Scan reads the array; every instant comes out in UTC.
+func (t *Times) Scan(src any) error {
+	var raw []sql.NullString
+	if err := pq.Array(&raw).Scan(src); err != nil {
+		return err
+	}
+	out := make(Times, 0, len(raw))
+	for _, s := range raw {
+		at, err := pq.ParseTimestamp(time.UTC, s.String)
+		if err != nil {
+			return fmt.Errorf("read instant %q: %w", s.String, err)
+		}
+		out = append(out, at.UTC())
+	}
+	*t = out
+	return nil
+}
+
+// Value writes the array.
+func (t Times) Value() (driver.Value, error) {
+	s := make([]string, len(t))
+	for i, at := range t {
+		s[i] = at.UTC().Format(time.RFC3339Nano)
+	}
+	return pq.Array(s).Value()
+}
