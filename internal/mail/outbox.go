@@ -1,7 +1,7 @@
 // Package mail writes and sends the mails of the service.
 //
 // A flow queues a mail in its own transaction (Outbox); the worker claims it,
-// renders it and hands it to an SMTP server (Claims, Renderer, Sender). What a
+// renders it and hands it to an SMTP server (Ledger, Renderer, Sender). What a
 // mail says is sealed in its row, bound to the row and to the address that it
 // is for, and wiped as soon as the mail is finished, whatever its end.
 package mail
@@ -95,8 +95,8 @@ func (o *Outbox) QueueTx(ctx context.Context, tx *pg.Tx, e Envelope, m Kind) (uu
 		return uuid.Nil, fmt.Errorf("queue %s: %w", m.Name(), err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO mails (id, user_id, kind, recipient, queue, sealed, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		INSERT INTO mails (id, user_id, kind, recipient, queue, sealed, due_at, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)`,
 		id, uuid.NullUUID{UUID: e.User, Valid: e.User != uuid.Nil},
 		m.Name(), e.To, string(m.Queue()), sealed, tx.Now, e.ExpiresAt)
 	if err != nil {
@@ -143,4 +143,13 @@ func (o *Outbox) DeliveryTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Deliv
 		return Delivery{}, fmt.Errorf("read delivery: %w", err)
 	}
 	return Delivery{State: State(d.State), SentAt: d.SentAt, Attempts: d.Attempts}, nil
+}
+
+// ForgetTx erases every mail of a user whose account is being deleted, those
+// that wait included. Its last mail is queued without a user.
+func (o *Outbox) ForgetTx(ctx context.Context, tx *pg.Tx, user uuid.UUID) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM mails WHERE user_id = $1`, user); err != nil {
+		return fmt.Errorf("forget mails: %w", err)
+	}
+	return nil
 }
