@@ -1,0 +1,209 @@
+// Package internal_test holds the rules of the house that no single package
+// can hold for itself.
+package internal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "latchkey/"
+
+// Names of several packages, so that the table reads like the design.
+var (
+	flows        = []string{"signin", "settings", "admin"}
+	capabilities = []string{"account", "factor", "session", "policy", "guard", "audit", "mail"}
+)
+
+// arrows says who may import whom: package → what of ours it may import. A
+// package that is not listed fails, and so does an arrow: adding either is a
+// line that somebody reviews.
+var arrows = map[string][]string{
+	"fault":      {},
+	"pg":         {},
+	"seal":       {},
+	"text":       {},
+	"config":     {},
+	"migrations": {},
+	"templates":  {},
+
+	"audit":  {"pg", "fault"},
+	"guard":  {"pg", "fault"},
+	"policy": {"pg", "fault"},
+
+	"mail":    {"pg", "seal", "text", "templates"},
+	"account": {"audit", "fault", "mail", "pg", "seal"},
+	"factor":  {"audit", "fault", "guard", "mail", "pg", "seal"},
+	"session": {"audit", "fault", "pg", "seal"},
+
+	"signin":   with(capabilities, "fault", "pg", "seal"),
+	"settings": with(capabilities, "fault", "pg", "seal"),
+	"admin":    with(capabilities, "fault", "pg", "seal"),
+
+	// text: a problem's message is a word of the catalogue.
+	// pg: whether an error means "down" (503) or "broken" (500).
+	"edge": {"audit", "fault", "pg", "session", "seal", "text"},
+	"api":  with(append(flows, capabilities...), "edge", "fault", "seal", "text", "templates"),
+	"web":  with(append(flows, capabilities...), "edge", "fault", "seal", "text", "templates"),
+
+	// The worker sends mails and sweeps what the capabilities own.
+	"worker": with(capabilities, "pg", "seal", "config", "text", "migrations"),
+	"app": with(append(flows, capabilities...),
+		"api", "web", "edge", "config", "fault", "migrations", "pg", "seal", "templates", "text"),
+	// Commands call the flows on app.App, as the actor "host".
+	"cmd/latchkey": {"app", "worker", "devstack", "config", "migrations", "seal", "pg", "audit", "fault", "text"},
+
+	"pg/pgtest": {"pg", "devstack", "migrations"},
+	"devstack":  {"config", "pg", "migrations"},
+}
+
+// libraries says who may import a library of others, by path prefix. What is
+// not listed is free.
+var libraries = map[string][]string{
+	"github.com/gin-gonic/":         {"edge", "api", "web", "app"},
+	"github.com/hibiken/asynq":      {"worker", "cmd/latchkey"},
+	"github.com/redis/":             {"worker", "devstack"},
+	"github.com/jmoiron/sqlx":       {"pg"},
+	"github.com/lib/pq":             {"pg", "migrations", "devstack", "pg/pgtest"}, // migrations: goose asks for database/sql
+	"github.com/pressly/goose":      {"migrations"},
+	"github.com/pquerna/otp":        {"factor"},
+	"github.com/boombuler/barcode":  {"factor", "web", "api"},
+	"github.com/tink-crypto/":       {"seal", "cmd/latchkey"}, // keys status
+	"github.com/alecthomas/kong":    {"cmd/latchkey"},
+	"github.com/wneessen/go-mail":   {"mail", "worker"},
+	"github.com/emersion/go-smtp":   {"devstack"},
+	"github.com/alicebob/miniredis": {"devstack"},
+	"github.com/jhillyerd/enmime":   {"devstack"},
+
+	// Libraries and packages of tests stay in tests.
+	"testing":                         {"pg/pgtest"},
+	"net/http/httptest":               {},
+	"github.com/PuerkitoBio/goquery":  {},
+	"github.com/chromedp/":            {},
+	"github.com/emersion/go-msgauth":  {"mail", "worker"}, // DKIM
+	"github.com/getkin/kin-openapi":   {},
+	"github.com/google/go-cmp":        {},
+	"github.com/makiuchi-d/gozxing":   {},
+	"github.com/stretchr/testify":     {},
+	"github.com/zitadel/oidc":         {},
+	"go.uber.org/goleak":              {},
+	"pgregory.net/rapid":              {},
+	"database/sql/driver":             {"pg"},
+	"math/rand":                       {}, // chance is crypto/rand
+	"github.com/caarlos0/env":         {}, // settings are read in one place
+	"github.com/golang-jwt/":          {},
+	"crypto/md5":                      {},
+	"github.com/go-playground/":       {},
+	"github.com/ccojocar/zxcvbn-go":   {"account"},
+	"github.com/alexedwards/argon2id": {"account"},
+}
+
+func with(list []string, more ...string) []string {
+	return append(slices.Clone(list), more...)
+}
+
+// TestArrows reads what each package imports outside of its tests.
+func TestArrows(t *testing.T) {
+	packages := list(t)
+	if len(packages) < 5 {
+		t.Fatalf("go list knows only %d packages", len(packages))
+	}
+	for _, p := range packages {
+		for _, wrong := range judge(p) {
+			t.Error(wrong)
+		}
+	}
+}
+
+// TestArrowsAreSeen proves that the judge finds what it is there to find.
+func TestArrowsAreSeen(t *testing.T) {
+	for _, c := range []struct {
+		name, wrong string
+		p           pkg
+	}{
+		{"arrow", "policy may not import latchkey/internal/mail", pkg{"latchkey/internal/policy", []string{"latchkey/internal/mail"}}},
+		{"back arrow", "fault may not import latchkey/internal/edge", pkg{"latchkey/internal/fault", []string{"latchkey/internal/edge"}}},
+		{"new room", "cache is not in the table", pkg{"latchkey/internal/cache", nil}},
+		{"gin", "signin may not import github.com/gin-gonic/gin", pkg{"latchkey/internal/signin", []string{"github.com/gin-gonic/gin"}}},
+		{"asynq", "app may not import github.com/hibiken/asynq", pkg{"latchkey/internal/app", []string{"github.com/hibiken/asynq"}}},
+		{"sqlx", "account may not import github.com/jmoiron/sqlx", pkg{"latchkey/internal/account", []string{"github.com/jmoiron/sqlx"}}},
+		{"otp", "signin may not import github.com/pquerna/otp/totp", pkg{"latchkey/internal/signin", []string{"github.com/pquerna/otp/totp"}}},
+		{"test library", "edge may not import net/http/httptest", pkg{"latchkey/internal/edge", []string{"net/http/httptest"}}},
+		{"prefix is whole", "edge may not import testing", pkg{"latchkey/internal/edge", []string{"testing"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := judge(c.p); len(got) != 1 || !strings.HasPrefix(got[0], c.wrong) {
+				t.Errorf("judge = %q, want %q", got, c.wrong)
+			}
+		})
+	}
+	if got := judge(pkg{"latchkey/internal/mail", []string{"latchkey/internal/pg", "fmt"}}); got != nil {
+		t.Errorf("a good package is refused: %q", got)
+	}
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	// -e: a package that does not compile is somebody else's failing test.
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = ".."
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, errs.String())
+	}
+	var all []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("read go list: %v", err)
+		}
+		if p.ImportPath != "latchkey/internal" { // this folder holds tests only
+			all = append(all, p)
+		}
+	}
+}
+
+// judge returns what is wrong with one package.
+func judge(p pkg) (wrong []string) {
+	name := short(p.ImportPath)
+	ours, known := arrows[name]
+	if !known {
+		return []string{name + " is not in the table of arrows: say there what it may import"}
+	}
+	for _, to := range p.Imports {
+		allowed := !strings.HasPrefix(to, module) || slices.Contains(ours, short(to))
+		for prefix, who := range libraries {
+			if below(to, prefix) && !slices.Contains(who, name) {
+				allowed = false
+			}
+		}
+		if !allowed {
+			wrong = append(wrong, name+" may not import "+to)
+		}
+	}
+	return wrong
+}
+
+func short(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, module), "internal/")
+}
+
+// below reports whether path is prefix, or lies under it.
+func below(path, prefix string) bool {
+	return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
+}
