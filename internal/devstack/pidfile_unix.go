@@ -24,8 +24,8 @@ func asOwner(o *owner) *syscall.SysProcAttr {
 // running one. A server that is on its way out is waited for; a file whose
 // process is no Postgres, or a zombie that nobody reaps (containers without
 // an init), is removed; a server that stays is not ours to end.
-func waitOrClear(ctx context.Context, path string) error {
-	deadline := time.Now().Add(10 * time.Second)
+func waitOrClear(ctx context.Context, path string, patience time.Duration) error {
+	deadline := time.Now().Add(patience)
 	for {
 		raw, err := os.ReadFile(path)
 		if errors.Is(err, os.ErrNotExist) {

@@ -183,7 +183,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 			}
 		case strings.Contains(log, "lock file") && !cleared:
 			cleared = true
-			if err := waitOrClear(ctx, filepath.Join(p.data(), "postmaster.pid")); err != nil {
+			if err := waitOrClear(ctx, filepath.Join(p.data(), "postmaster.pid"), 10*time.Second); err != nil {
 				return err
 			}
 		default:
