@@ -39,8 +39,8 @@ func CanonicalCode(s string) string {
 // separates reports whether r only spaces out what it stands between.
 func separates(r rune) bool {
 	switch r {
-	case '\u2043', '\u2212', '\u034F', '\u3164', '\u115F', '\u1160':
-		// Hyphen bullet, minus sign, grapheme joiner and Hangul fillers: dashes
+	case '\u2043', '\u2212', '\u30FC', '\u034F', '\u3164', '\u115F', '\u1160':
+		// Hyphen bullet, minus sign, the long mark of Japanese keyboards, grapheme joiner and Hangul fillers: dashes
 		// and blanks to the eye, whatever their class.
 		return true
 	}
