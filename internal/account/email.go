@@ -2,6 +2,7 @@ package account
 
 import (
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -99,6 +100,9 @@ func checkLocal(local string) *fault.Fault {
 // last label that is not a number: 192.0.2.1 is an address, not a domain
 // (RFC 3696 §2).
 func canonicalDomain(domain string) (string, *fault.Fault) {
+	if strings.ContainsFunc(domain, invisible) {
+		return "", wrongEmail("account.email.invalid")
+	}
 	ascii, err := mailDomain.ToASCII(domain)
 	if err != nil {
 		return "", wrongEmail("account.email.invalid")
@@ -113,6 +117,14 @@ func canonicalDomain(domain string) (string, *fault.Fault) {
 		}
 	}
 	return ascii, nil
+}
+
+// invisible reports whether r leaves no mark: IDNA drops most of these without a
+// word. The two joiners are spelling in some scripts, and IDNA refuses them
+// elsewhere (RFC 5892 appendix A).
+func invisible(r rune) bool {
+	return r != '\u200c' && r != '\u200d' && unicode.In(r, unicode.Cf,
+		unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 func wrongEmail(id string) *fault.Fault { return fault.InField("email", id, nil) }
