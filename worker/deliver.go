@@ -1,0 +1,131 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/textproto"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	outbox "latchkey/internal/mail"
+	"latchkey/internal/pg"
+)
+
+// deliverer handles one offer. Running it twice is harmless: the second run
+// finds that the lease is over.
+type deliverer struct {
+	db       *pg.DB
+	ledger   *outbox.Ledger
+	composer *outbox.Composer
+	sender   *outbox.Sender
+	pace     *pace
+	done     func() // some room is free
+	log      *slog.Logger
+}
+
+// What asynq keeps of an error lies open in Redis, so these say nothing.
+var (
+	errLater   = errors.New("database is away")
+	errPayload = fmt.Errorf("not a task of ours: %w", asynq.RevokeTask)
+)
+
+// ProcessTask sends one mail, or finds that it is not to be sent. Only a
+// missing database is left to asynq's own retries: every other failure is
+// written into the row.
+func (d *deliverer) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	defer d.done()
+	var offer task
+	if err := json.Unmarshal(t.Payload(), &offer); err != nil {
+		return errPayload
+	}
+	m, err := d.ledger.Open(ctx, offer.ID, offer.Lease)
+	switch {
+	case errors.Is(err, outbox.ErrNotOurs):
+		return nil
+	case errors.Is(err, outbox.ErrSealed):
+		d.log.Error("mail can't be opened", "mail", offer.ID, "reason", err)
+		d.putOff(ctx, m, err)
+		return nil
+	case err != nil:
+		return errLater
+	}
+	return d.send(ctx, m)
+}
+
+func (d *deliverer) send(ctx context.Context, m outbox.Letter) error {
+	left := m.LeaseEnd.Sub(d.db.Now()) - time.Second // to write down what became of it
+	if left < time.Second {
+		return nil // it waited in line for too long and is offered again
+	}
+	if !d.pace.wait(ctx, m.Mail.Queue(), left-time.Second) {
+		d.finish(ctx, m, "give back", func(ctx context.Context) error {
+			return d.ledger.GiveBack(ctx, []outbox.Offer{{ID: m.ID, Lease: m.Lease}})
+		})
+		return nil
+	}
+	left = min(smtpDeadline, m.LeaseEnd.Sub(d.db.Now())-time.Second)
+	msg, err := d.composer.Compose(m, d.db.Now())
+	if err == nil {
+		err = d.sender.Send(ctx, msg, time.Now().Add(left), func(ctx context.Context) error {
+			return d.ledger.Holds(ctx, m.ID, m.Lease)
+		})
+	}
+	var no *outbox.Refusal
+	switch {
+	case err == nil:
+		d.finish(ctx, m, "sent", func(ctx context.Context) error { return d.ledger.Sent(ctx, m.ID) })
+		d.log.Debug("mail sent", "mail", m.ID, "kind", m.Mail.Name(), "attempt", m.Attempts+1)
+	case errors.Is(err, outbox.ErrNotOurs):
+		d.log.Warn("lease was lost before the mail was sent", "mail", m.ID, "kind", m.Mail.Name())
+	case errors.As(err, &no):
+		reason := fmt.Sprintf("%d %s", no.Code, no.Text)
+		d.finish(ctx, m, "refused", func(ctx context.Context) error {
+			return d.ledger.Refused(ctx, m.ID, m.Lease, reason)
+		})
+		d.log.Info("mail refused", "mail", m.ID, "kind", m.Mail.Name(), "code", no.Code)
+	default:
+		d.log.Warn("mail put off", "mail", m.ID, "kind", m.Mail.Name(), "attempt", m.Attempts+1, "reason", forLog(err))
+		d.putOff(ctx, m, err)
+	}
+	return nil
+}
+
+func (d *deliverer) putOff(ctx context.Context, m outbox.Letter, reason error) {
+	d.finish(ctx, m, "put off", func(ctx context.Context) error {
+		return d.ledger.PutOff(ctx, m, reason.Error())
+	})
+}
+
+// finish writes the outcome, whatever happens to the handler meanwhile. A
+// verdict that can't be written costs a duplicate, so it is tried for as long
+// as a duplicate can still be avoided.
+func (d *deliverer) finish(ctx context.Context, m outbox.Letter, verdict string, write func(context.Context) error) {
+	until := max(time.Second, m.LeaseEnd.Sub(d.db.Now()))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), until)
+	defer cancel()
+	for {
+		err := write(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			d.log.Error("what became of a mail can't be written", "mail", m.ID, "verdict", verdict, "reason", outbox.Plain(err.Error()))
+			return
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+// forLog keeps the server's words out of the log: they may quote the address
+// or the mail. The row has them, made plain, for an admin to read.
+func forLog(err error) string {
+	var answer *textproto.Error
+	if errors.As(err, &answer) {
+		return fmt.Sprintf("mail server answered %d", answer.Code)
+	}
+	return outbox.Plain(err.Error())
+}
