@@ -42,9 +42,11 @@ var arrows = map[string][]string{
 	"factor":  {"audit", "fault", "guard", "mail", "pg", "seal"},
 	"session": {"audit", "fault", "pg", "seal"},
 
-	"signin":   with(capabilities, "fault", "pg", "seal"),
-	"settings": with(capabilities, "fault", "pg", "seal"),
-	"admin":    with(capabilities, "fault", "pg", "seal"),
+	// What judging a code sets off is the same in every flow.
+	"proof":    with(capabilities, "fault", "pg"),
+	"signin":   with(capabilities, "proof", "fault", "pg", "seal"),
+	"settings": with(capabilities, "proof", "fault", "pg", "seal"),
+	"admin":    with(capabilities, "proof", "fault", "pg", "seal"),
 
 	// text: a problem's message is a word of the catalogue.
 	// pg: whether an error means "down" (503) or "broken" (500).
@@ -55,7 +57,7 @@ var arrows = map[string][]string{
 	// The worker sends mails and sweeps what the capabilities own.
 	"worker": with(capabilities, "pg", "seal", "config", "text", "migrations"),
 	"app": with(append(flows, capabilities...),
-		"api", "web", "edge", "config", "fault", "migrations", "pg", "seal", "templates", "text"),
+		"api", "web", "proof", "edge", "config", "fault", "migrations", "pg", "seal", "templates", "text"),
 	// Commands call the flows on app.App, as the actor "host".
 	"cmd/latchkey": {"app", "worker", "devstack", "config", "migrations", "seal", "pg", "audit", "fault", "text"},
 
