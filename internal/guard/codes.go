@@ -82,6 +82,11 @@ func (l *Lock) Refusal() *fault.Fault {
 	return nil
 }
 
+// Left is how many wrong codes may follow before the first wait.
+func (l *Lock) Left() int {
+	return max(freeCodes-len(since(l.budget.Failures, l.now.Add(-time.Hour))), 0)
+}
+
 // FailTx charges one wrong code. The caller commits it before telling.
 func (l *Lock) FailTx(ctx context.Context, tx *pg.Tx) (Alarm, error) {
 	alarm := l.budget.fail(tx.Now)
