@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -39,6 +40,7 @@ type redisConfig struct {
 	keep       bool // append-only file in dir
 	demandReal bool
 	say        func(string)
+	find       func() string // findRedis when nil
 }
 
 // StartRedis starts a server that keeps nothing. Without redis-server or
@@ -64,7 +66,10 @@ func StartRedis(ctx context.Context, demandReal bool) (*Redis, error) {
 
 func startRedis(ctx context.Context, c redisConfig) (*Redis, error) {
 	// A password for the same reason as Postgres has one: CONFIG SET writes files.
-	r := &Redis{c: c, path: findRedis(), password: rand.Text()}
+	if c.find == nil {
+		c.find = findRedis
+	}
+	r := &Redis{c: c, path: c.find(), password: rand.Text()}
 	r.Real = r.path != ""
 	if !r.Real && c.demandReal {
 		return nil, errors.New("a real Redis is demanded, and neither redis-server nor valkey-server is on this machine")
@@ -184,7 +189,7 @@ func ping(port int, password string) error {
 	}
 	defer c.Close()                            //nolint:errcheck // one question
 	c.SetDeadline(time.Now().Add(time.Second)) //nolint:errcheck // then it fails below
-	if _, err := fmt.Fprintf(c, "AUTH %s\r\nPING\r\n", password); err != nil {
+	if _, err := io.WriteString(c, resp("AUTH", password)+resp("PING")); err != nil {
 		return err
 	}
 	answers := bufio.NewReader(c)
@@ -198,6 +203,16 @@ func ping(port int, password string) error {
 		}
 	}
 	return nil
+}
+
+// resp writes a command as the protocol wants it.
+func resp(words ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "*%d\r\n", len(words))
+	for _, w := range words {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(w), w)
+	}
+	return b.String()
 }
 
 func (r *Redis) startMini() error {
