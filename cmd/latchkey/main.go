@@ -28,6 +28,7 @@ const (
 
 // cli is the tree of commands, in the order in which help lists them.
 type cli struct {
+	Worker      workerCmd      `cmd:"" help:"Send mails and clear up. Run as many as you like."`
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database up to this build."`
 	Keys        keysCmd        `cmd:"" help:"Make and look at the keys that protect secrets."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well (for container health checks)."`
@@ -85,6 +86,7 @@ func newParser(c console) (*kong.Kong, error) {
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{
+			{Key: "site", Title: "Settings of the site:"},
 			{Key: "web", Title: "Settings of the server:"},
 			{Key: "services", Title: "Settings of what it stands on:"},
 			{Key: "mail", Title: "Settings of mails:"},

@@ -73,6 +73,7 @@ const (
 // caller may go on and find faults of its own (is the keyset a real one?).
 func Load(in Input, need Need) (*Config, error) {
 	l := &loader{need: need, cfg: &Config{}}
+	l.site(in.SiteInput)
 	l.web(in.WebInput)
 	l.services(in)
 	l.mail(in.MailInput)

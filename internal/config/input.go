@@ -5,6 +5,7 @@ package config
 // variable and a flag of the same name, and a command embeds the groups that
 // it uses. Everything is text here, so that one pass can name every fault.
 type Input struct {
+	SiteInput
 	WebInput
 	DatabaseInput
 	KeysInput
@@ -13,20 +14,24 @@ type Input struct {
 	LogInput
 }
 
-// WebInput is what the server shows and whom it trusts.
+// SiteInput is who we are, to people and to their mail.
+type SiteInput struct {
+	BaseURL       string `name:"base-url" env:"BASE_URL" group:"site" placeholder:"URL" help:"Address that people open, such as https://id.example.com."`
+	MetricsListen string `name:"metrics-listen" env:"METRICS_LISTEN" group:"site" placeholder:"ADDR" help:"Address for Prometheus metrics (default: off)."`
+	BrandName     string `name:"brand-name" env:"BRAND_NAME" group:"site" placeholder:"NAME" help:"Name shown on pages, in mails and in authenticator apps (default Latchkey)."`
+	BrandLogoFile string `name:"brand-logo-file" env:"BRAND_LOGO_FILE" group:"site" placeholder:"FILE" help:"Logo for the pages: .svg, .png or .webp, at most 256 KiB."`
+	BrandColor    string `name:"brand-color" env:"BRAND_COLOR" group:"site" placeholder:"#RRGGBB" help:"Colour of buttons and links."`
+	SupportEmail  string `name:"support-email" env:"SUPPORT_EMAIL" group:"site" placeholder:"EMAIL" help:"Address that pages and mails name when someone needs help."`
+}
+
+// WebInput is where the server listens, and whom it lets in.
 type WebInput struct {
-	BaseURL        string `name:"base-url" env:"BASE_URL" group:"web" placeholder:"URL" help:"Address that people open, such as https://id.example.com."`
 	Listen         string `name:"listen" env:"LISTEN" group:"web" placeholder:"ADDR" help:"Address to listen on (default :8080; dev: 127.0.0.1:8080)."`
-	MetricsListen  string `name:"metrics-listen" env:"METRICS_LISTEN" group:"web" placeholder:"ADDR" help:"Address for Prometheus metrics (default: off)."`
 	TrustedProxies string `name:"trusted-proxies" env:"TRUSTED_PROXIES" group:"web" placeholder:"CIDRS" help:"Networks of the proxies in front, such as 10.0.0.0/8. Only they may say which address a request came from."`
 	CookieDomain   string `name:"cookie-domain" env:"COOKIE_DOMAIN" group:"web" placeholder:"DOMAIN" help:"Parent domain shared with apps behind forward-auth."`
 	SignUp         string `name:"sign-up" env:"SIGN_UP" group:"web" placeholder:"open|closed" help:"May anyone make an account (default closed)? Fills the first policy only; afterwards an admin decides."`
 	IPLimits       string `name:"ip-limits" env:"IP_LIMITS" group:"web" placeholder:"on|off" help:"Limits per client address (default on)."`
 	IPLimitsExempt string `name:"ip-limits-exempt" env:"IP_LIMITS_EXEMPT" group:"web" placeholder:"CIDRS" help:"Networks without limits per client address."`
-	BrandName      string `name:"brand-name" env:"BRAND_NAME" group:"web" placeholder:"NAME" help:"Name shown on pages, in mails and in authenticator apps (default Latchkey)."`
-	BrandLogoFile  string `name:"brand-logo-file" env:"BRAND_LOGO_FILE" group:"web" placeholder:"FILE" help:"Logo for the pages: .svg, .png or .webp, at most 256 KiB."`
-	BrandColor     string `name:"brand-color" env:"BRAND_COLOR" group:"web" placeholder:"#RRGGBB" help:"Colour of buttons and links."`
-	SupportEmail   string `name:"support-email" env:"SUPPORT_EMAIL" group:"web" placeholder:"EMAIL" help:"Address that pages and mails name when someone needs help."`
 }
 
 // DatabaseInput is where the data is.

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"latchkey/internal/config"
+	"latchkey/internal/pg"
+	"latchkey/worker"
+)
+
+type workerCmd struct {
+	config.SiteInput
+	config.DatabaseInput
+	config.KeysInput
+	config.RedisInput
+	config.MailInput
+	config.LogInput
+}
+
+func (w *workerCmd) Run(ctx context.Context, c *console) error {
+	cfg, keys, err := load(config.Input{
+		SiteInput: w.SiteInput, DatabaseInput: w.DatabaseInput, KeysInput: w.KeysInput,
+		RedisInput: w.RedisInput, MailInput: w.MailInput, LogInput: w.LogInput,
+	}, config.Worker)
+	if err != nil {
+		return err
+	}
+	log := logger(c.err, cfg.Log)
+	db, err := pg.Open(cfg.DatabaseURL.Reveal(), workerPool)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // nothing is buffered
+	work, err := worker.New(worker.Options{
+		DB: db, DatabaseURL: cfg.DatabaseURL.Reveal(), RedisURL: cfg.RedisURL.Reveal(),
+		Keys: keys, Config: cfg, Log: log,
+	})
+	if err != nil {
+		return fmt.Errorf("make worker: %w", err)
+	}
+	return together(ctx, work.Run, func(ctx context.Context) error {
+		return serveMetrics(ctx, cfg.MetricsListen, log)
+	})
+}
+
+// workerPool: sweeps over large tables take longer than a request may.
+var workerPool = pg.Options{Name: "latchkey worker", StatementTimeout: 10 * time.Second}
