@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode"
@@ -53,7 +52,7 @@ func FuzzOtpauthURL(f *testing.F) {
 			t.Errorf("%q has issuer %q and account %q", raw, i, a)
 		}
 		for _, r := range i + a {
-			if unicode.IsControl(r) || r == utf8.RuneError && !strings.ContainsRune(issuer+account, r) && utf8.ValidString(issuer+account) {
+			if unicode.IsControl(r) {
 				t.Errorf("%q carries %q", raw, r)
 			}
 		}

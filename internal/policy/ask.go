@@ -70,7 +70,7 @@ func (p Policy) Ask(f Facts, now time.Time) Asks {
 		a.Verify = []Kind{Email}
 	}
 	if f.HasApp || f.HasEmail {
-		a.Enrol = !satisfied || a.By == ByReset
+		a.Enrol = (!satisfied || a.By == ByReset) && p.canAdd(f)
 		return a
 	}
 	a.Enrol = a.By != NoRule
@@ -102,6 +102,16 @@ func (p Policy) Enrollable(f Facts) []Kind {
 		out = append(out, Email)
 	}
 	return out
+}
+
+// canAdd reports whether there is a kind that the user may turn on and has not.
+func (p Policy) canAdd(f Facts) bool {
+	for _, k := range p.Enrollable(f) {
+		if (k == App && !f.HasApp) || (k == Email && !f.HasEmail) {
+			return true
+		}
+	}
+	return false
 }
 
 // ConfirmsByEmail reports whether an email code may be the code of a

@@ -110,4 +110,6 @@ func (r Rules) Idle() time.Duration { return time.Duration(r.SessionIdleMinutes)
 func (r Rules) Lifetime() time.Duration { return time.Duration(r.SessionLifetimeHours) * time.Hour }
 
 // Confirmation is how long a confirmation holds.
-func (r Rules) Confirmation() time.Duration { return time.Duration(r.ConfirmationMinutes) * time.Minute }
+func (r Rules) Confirmation() time.Duration {
+	return time.Duration(r.ConfirmationMinutes) * time.Minute
+}

@@ -1,0 +1,209 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"latchkey/internal/account"
+	"latchkey/internal/audit"
+	"latchkey/internal/factor"
+	"latchkey/internal/fault"
+	"latchkey/internal/guard"
+	"latchkey/internal/pg"
+	"latchkey/internal/policy"
+	"latchkey/internal/proof"
+	"latchkey/internal/session"
+)
+
+// Credentials are the first step. TrustedDevice is the token of a device that
+// may skip the second; empty: none.
+type Credentials struct {
+	Email         string
+	Password      string
+	TrustedDevice string
+}
+
+var wrongCredentials = fault.New(fault.Unauthenticated, fault.WrongCredentials)
+
+// Start judges a password. An unknown address, a wrong password, an account
+// without one and a disabled account answer alike and cost the same: one
+// argon2 outside any transaction. Only a right password learns more.
+func (f *Flow) Start(ctx context.Context, by audit.Actor, c Credentials) (State, error) {
+	email, bad := account.CanonicalEmail(c.Email)
+	if bad != nil {
+		return State{}, bad
+	}
+	if c.Password == "" {
+		return State{}, fault.InField("password", "account.password.empty", nil)
+	}
+	u, found, err := account.ByEmail(ctx, f.DB, email)
+	if err != nil {
+		return State{}, err
+	}
+	meter := guard.PasswordMeter{Digest: f.Keys.Tokens.Digest("password_meter", email), User: u.ID, Browser: by.Browser}
+	right, fresh, err := f.password(ctx, meter, u, c.Password)
+	if err != nil {
+		return State{}, err
+	}
+	var out State
+	refused := error(nil)
+	ctx = context.WithoutCancel(ctx)
+	err = f.DB.InTx(ctx, func(tx *pg.Tx) error {
+		s := &step{tx: tx, by: by, front: frontOf(by)}
+		if found {
+			s.by.Kind, s.by.ID = audit.User, u.ID
+			if s.lock, err = guard.LockTx(ctx, tx, u.ID, by.Browser); err != nil {
+				return err
+			}
+		}
+		if err := meter.JudgeTx(ctx, tx, right); err != nil {
+			return err
+		}
+		if !right || !found {
+			refused = wrongCredentials
+			return f.noteWrongPassword(ctx, s, u)
+		}
+		if s.user, err = account.ByID(ctx, tx, u.ID); err != nil {
+			return err
+		}
+		if s.user.Status != account.Active || s.user.PasswordHash != u.PasswordHash {
+			return wrongCredentials // disabled, or changed while this one was judged
+		}
+		if fresh != "" {
+			if err := account.RehashTx(ctx, tx, u.ID, u.PasswordHash, fresh); err != nil {
+				return err
+			}
+		}
+		out, err = f.begin(ctx, s, "password", c.TrustedDevice)
+		return err
+	})
+	if err != nil {
+		return State{}, err
+	}
+	return out, refused
+}
+
+// password looks at the meter to spare work, then hashes. fresh is a new hash
+// when the stored one has yesterday's parameters.
+func (f *Flow) password(ctx context.Context, m guard.PasswordMeter, u account.User, password string) (right bool, fresh string, err error) {
+	if err := m.Look(ctx, f.DB, f.DB.Now()); err != nil {
+		return false, "", err
+	}
+	right, stale, err := f.Passwords.Verify(ctx, u.PasswordHash, password)
+	if err != nil || !right || !stale {
+		return right, "", err
+	}
+	fresh, err = f.Passwords.Hash(ctx, password)
+	return right, fresh, err
+}
+
+// noteWrongPassword leaves a line in the owner's activity.
+func (f *Flow) noteWrongPassword(ctx context.Context, s *step, u account.User) error {
+	if s.lock == nil {
+		return nil
+	}
+	s.by.Kind = audit.Anonymous
+	s.by.ID = uuid.Nil
+	return audit.RecordTx(ctx, s.tx, s.by, audit.Event{Action: "password_refused", Subject: u.ID})
+}
+
+// begin goes on after a proved first step: to the second factor, to an
+// enrolment, or straight to a session.
+func (f *Flow) begin(ctx context.Context, s *step, first, trusted string) (State, error) {
+	var err error
+	if s.methods, err = factor.Methods(ctx, s.tx, s.user.ID); err != nil {
+		return State{}, err
+	}
+	if s.policy, err = policy.Current(ctx, s.tx); err != nil {
+		return State{}, err
+	}
+	s.asks = s.policy.Ask(proof.Facts(s.user, s.methods), s.tx.Now)
+	next := session.SecondFactor
+	switch {
+	case len(s.asks.Verify) == 0 && !s.asks.Enrol:
+		return f.finish(ctx, s, finishing{assurance: session.Password})
+	case len(s.asks.Verify) == 0:
+		next = session.Enrolment
+	case !s.asks.Enrol && s.policy.TrustedDeviceDays > 0:
+		oldest := s.tx.Now.AddDate(0, 0, -s.policy.TrustedDeviceDays)
+		device, err := f.Sessions.TrustedTx(ctx, s.tx, s.user.ID, trusted, oldest)
+		if err != nil {
+			return State{}, err
+		}
+		if device != uuid.Nil {
+			return f.finish(ctx, s, finishing{assurance: session.Password, device: device})
+		}
+	}
+	var token string
+	if s.in, token, err = f.Sessions.BeginTx(ctx, s.tx, s.by, s.user.ID, first, next); err != nil {
+		return State{}, err
+	}
+	if err := f.mailByItself(ctx, s); err != nil {
+		return State{}, err
+	}
+	out, err := f.open(ctx, s)
+	out.Token = token
+	return out, err
+}
+
+// mailByItself mails a code when email is the only or the preferred method. A
+// spent budget holds the code back; it never refuses the password step.
+func (f *Flow) mailByItself(ctx context.Context, s *step) error {
+	if s.in.Step != session.SecondFactor || s.preferred() != factor.Email {
+		return nil
+	}
+	_, err := f.mailCode(ctx, s)
+	if errors.Is(err, fault.New(fault.TooMany, fault.TooManyEmails)) {
+		s.in.Held = true
+		return session.HeldTx(ctx, s.tx, s.in.ID)
+	}
+	return err
+}
+
+// finishing says what a finished sign-in proved.
+type finishing struct {
+	assurance session.Assurance
+	method    string // last method proved; empty: none was asked
+	device    uuid.UUID
+	confirmed bool // by a recovery key: 🔒 acts are open at once
+}
+
+// finish is the only place where a session begins: the sign-in ends and the
+// session exists in one commit.
+func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, error) {
+	if s.in.ID != uuid.Nil {
+		if err := session.EndSignInTx(ctx, s.tx, s.in.ID); err != nil {
+			return State{}, err
+		}
+	}
+	n := session.New{
+		User: s.user.ID, Front: s.front, Assurance: done.assurance, Method: done.method,
+		Idle: s.policy.Idle(), Lifetime: s.policy.Lifetime(), TrustedDevice: done.device,
+	}
+	if done.confirmed {
+		n.Confirmed = s.policy.Confirmation()
+	}
+	out := State{Status: Complete, User: s.user, TwoFactor: len(s.methods) > 0, Choices: []Choice{}}
+	var err error
+	if s.in.TrustDevice && done.method != "" && s.policy.TrustedDeviceDays > 0 {
+		life := time.Duration(s.policy.TrustedDeviceDays) * 24 * time.Hour
+		if out.TrustedDevice, n.TrustedDevice, err = f.Sessions.TrustTx(ctx, s.tx, s.by, s.user.ID, life); err != nil {
+			return State{}, err
+		}
+	}
+	if out.Session, out.SessionToken, err = f.Sessions.CreateTx(ctx, s.tx, s.by, n); err != nil {
+		return State{}, err
+	}
+	out.ExpiresAt = out.Session.ExpiresAt
+	if s.by.Browser != uuid.Nil {
+		if err := guard.KnowTx(ctx, s.tx, s.user.ID, s.by.Browser, s.by.Device, s.by.Address); err != nil {
+			return State{}, err
+		}
+	}
+	return out, audit.RecordTx(ctx, s.tx, s.by, audit.Event{Action: "signed_in", Subject: s.user.ID, Data: map[string]any{
+		"assurance": done.assurance, "method": done.method, "session": out.Session.ID,
+	}})
+}
