@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,13 +76,8 @@ func TestServerThatDiesIsReported(t *testing.T) {
 	}
 	defer s.Stop() //nolint:errcheck // it has ended
 	var pid int
-	db := open(t, s.DatabaseURL)
-	if err := db.Get(&pid, `SELECT pg_read_file('postmaster.pid', 0, 20)::text::int`); err != nil {
-		raw := ""
-		if err := db.Get(&raw, `SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)`); err != nil {
-			t.Fatal(err)
-		}
-		pid, _ = strconv.Atoi(raw)
+	if err := open(t, s.DatabaseURL).Get(&pid, `SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)::int`); err != nil {
+		t.Fatal(err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -227,4 +221,58 @@ func TestProgramNoticesThatItsParentIsGone(t *testing.T) {
 		t.Errorf("the program said %q, want gone", lines.Text())
 	}
 	cmd.Wait() //nolint:errcheck // it was killed
+}
+
+func TestLeftTemporaryFoldersAreSwept(t *testing.T) {
+	base := openTemp(t)
+	t.Setenv("TMPDIR", base)
+	held, lock, err := scratch("sweep-", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close() //nolint:errcheck // a lock
+	left, lock, err := scratch("sweep-", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Close() //nolint:errcheck // as the end of its process does
+	long := time.Now().Add(-time.Hour)
+	for _, dir := range []string{held, left} {
+		if err := os.Chtimes(dir, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, lock, err = scratch("sweep-", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close() //nolint:errcheck // a lock
+	if _, err := os.Stat(held); err != nil {
+		t.Errorf("a folder in use was swept: %v", err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what a killed process left is still there: %v", err)
+	}
+}
+
+// The place under /var/tmp is guessable: who puts something there first must
+// not come to hold our database.
+func TestFolderThatSomebodyElsePutThereIsRefused(t *testing.T) {
+	t.Parallel()
+	base := openTemp(t)
+	link, wide := filepath.Join(base, "link"), filepath.Join(base, "wide")
+	if err := os.Symlink(base, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(wide, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(wide, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{link, wide} {
+		if err := ownFolder(dir); err == nil {
+			t.Errorf("%s was taken", dir)
+		}
+	}
 }
