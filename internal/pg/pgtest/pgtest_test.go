@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -130,5 +132,30 @@ func TestRedisComesBack(t *testing.T) {
 	}
 	if r.URL != before {
 		t.Errorf("it moved from %s to %s", before, r.URL)
+	}
+}
+
+// Several test binaries may be pointed at one server, and come at once.
+func TestBinariesShareAGivenServer(t *testing.T) {
+	t.Parallel()
+	p := pgtest.Server(t)
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDatabaseIsMigratedAndOnesOwn$")
+			cmd.Env = append(os.Environ(), "TEST_DATABASE_URL="+p.URL)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	wg.Wait()
+	db := pgtest.Open(t, p.URL)
+	var names []string
+	if err := db.Select(&names, `SELECT datname FROM pg_database WHERE datname LIKE ANY ('{test%,latchkey%}')`); err != nil {
+		t.Fatal(err)
+	}
+	if len(names) != 1 || !strings.HasPrefix(names[0], "latchkey_template_") || strings.HasSuffix(names[0], "_new") {
+		t.Errorf("the server now has %q, want the template alone", names)
 	}
 }
