@@ -68,6 +68,9 @@ func findBinaries(ctx context.Context, wanted int, o *owner, say func(string)) (
 	if best.major != 0 {
 		return best, nil
 	}
+	if err := ctx.Err(); err != nil { // nothing was found because nobody looked
+		return binaries{}, err
+	}
 	if wanted != 0 && wanted != fetchedMajor {
 		return binaries{}, fmt.Errorf("the data was made by Postgres %d, which is not on this machine any more: %s, set PG_BINDIR, or remove the state folder",
 			wanted, packageHint())

@@ -166,6 +166,8 @@ func TestStartEndsWithItsContext(t *testing.T) {
 	if s, err := Start(ctx, Options{Ephemeral: true}); err == nil {
 		s.Stop() //nolint:errcheck // it should not be there
 		t.Error("it started all the same")
+	} else if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 
