@@ -47,8 +47,7 @@ type relay struct {
 	log    *slog.Logger
 	wake   chan struct{}
 
-	more atomic.Bool  // the last round left something for want of room
-	room atomic.Int64 // delivered since that round
+	room atomic.Int64 // mails delivered since the last round
 	down bool         // the last offer failed: only the tick tries again
 }
 
@@ -66,7 +65,7 @@ func (r *relay) poke() {
 
 // delivered asks for another round when half of the room is free again.
 func (r *relay) delivered() {
-	if r.room.Add(1) >= int64(max(1, min(r.terms.Codes, r.terms.Notices)/2)) && r.more.CompareAndSwap(true, false) {
+	if half := int64(max(1, min(r.terms.Codes, r.terms.Notices)/2)); r.room.Add(1) == half {
 		r.poke()
 	}
 }
@@ -103,18 +102,9 @@ func (r *relay) rounds(ctx context.Context) {
 			}
 			return
 		}
-		if len(offers) == 0 {
+		if len(offers) == 0 || !r.offer(ctx, offers) || len(offers) < terms.Round {
 			return
 		}
-		if !r.offer(ctx, offers) {
-			return
-		}
-		if len(offers) < terms.Round {
-			// Room may have been short: the next delivery or tick will tell.
-			r.more.Store(len(offers) >= min(terms.Codes, terms.Notices)/2)
-			return
-		}
-		r.more.Store(true)
 	}
 }
 
