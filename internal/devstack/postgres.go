@@ -69,7 +69,7 @@ func startPostgres(ctx context.Context, c postgresConfig) (*Postgres, error) {
 	p := &Postgres{c: c}
 	made, err := p.init(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("make Postgres data: %w", err)
+		return nil, fmt.Errorf("prepare Postgres: %w", err)
 	}
 	if err := p.Start(ctx); err != nil {
 		return nil, err
