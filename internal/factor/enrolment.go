@@ -160,7 +160,7 @@ func (s *Store) turnOnTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, e Enrol
 		return fmt.Errorf("turn on method: %w", err)
 	}
 	if e.Replaces != uuid.Nil {
-		if _, err := RemoveTx(ctx, tx, user, e.Replaces); err != nil {
+		if err := RemoveTx(ctx, tx, user, e.Replaces); err != nil {
 			return err
 		}
 	}

@@ -95,23 +95,13 @@ func Has(all []Method, k Kind) bool {
 	return false
 }
 
-// RemoveTx turns off one method; found is false for anyone else's.
-func RemoveTx(ctx context.Context, tx *pg.Tx, user, id uuid.UUID) (found bool, err error) {
-	n, err := pg.Affected(tx.ExecContext(ctx, `DELETE FROM methods WHERE id = $1 AND user_id = $2`, id, user))
+// RemoveTx turns off methods of a user; anyone else's stay.
+func RemoveTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, ids ...uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM methods WHERE user_id = $1 AND id = ANY($2::uuid[])`, user, pg.Array(ids))
 	if err != nil {
-		return false, fmt.Errorf("turn off method: %w", err)
+		return fmt.Errorf("turn off methods: %w", err)
 	}
-	return n == 1, nil
-}
-
-// RemoveKindTx turns off every method of a kind; empty: of all kinds.
-func RemoveKindTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, k Kind) (int64, error) {
-	n, err := pg.Affected(tx.ExecContext(ctx, `
-		DELETE FROM methods WHERE user_id = $1 AND ($2 = '' OR kind = $2)`, user, string(k)))
-	if err != nil {
-		return 0, fmt.Errorf("turn off methods: %w", err)
-	}
-	return n, nil
+	return nil
 }
 
 func instant(t sql.NullTime) *time.Time {

@@ -1,0 +1,56 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"latchkey/internal/pg"
+)
+
+// Line is an event as it was written.
+type Line struct {
+	ID        int64
+	At        time.Time
+	Action    string
+	ActorKind Kind
+	ActorID   uuid.UUID // zero: none
+	Subject   uuid.UUID
+	Address   string
+	Device    string
+	Data      json.RawMessage
+}
+
+type lineRow struct {
+	ID        int64         `db:"id"`
+	At        time.Time     `db:"at"`
+	Action    string        `db:"action"`
+	ActorKind Kind          `db:"actor_kind"`
+	ActorID   uuid.NullUUID `db:"actor_id"`
+	Subject   uuid.NullUUID `db:"subject_id"`
+	Address   string        `db:"address"`
+	Device    string        `db:"device"`
+	Data      []byte        `db:"data"`
+}
+
+// Of lists the events about a user, newest first: at most limit of those
+// before the given id; 0 starts at the newest.
+func Of(ctx context.Context, q pg.Q, user uuid.UUID, before int64, limit int) ([]Line, error) {
+	var rows []lineRow
+	err := q.SelectContext(ctx, &rows, `
+		SELECT id, at, action, actor_kind, actor_id, subject_id, address, device, data
+		FROM events WHERE subject_id = $1 AND ($2::bigint IS NULL OR id < $2)
+		ORDER BY id DESC LIMIT $3`, user, sql.NullInt64{Int64: before, Valid: before > 0}, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	out := make([]Line, len(rows))
+	for i, r := range rows {
+		out[i] = Line{r.ID, r.At.UTC(), r.Action, r.ActorKind, r.ActorID.UUID, r.Subject.UUID, r.Address, r.Device, r.Data}
+	}
+	return out, nil
+}

@@ -1,0 +1,108 @@
+package settings
+
+import (
+	"context"
+
+	"latchkey/internal/audit"
+	"latchkey/internal/factor"
+	"latchkey/internal/fault"
+	"latchkey/internal/mail"
+	"latchkey/internal/session"
+)
+
+var noKeys = fault.New(fault.Conflict, fault.StateConflict).Say("fault.no_recovery_keys", nil)
+
+// Keys shows the current recovery keys (🔒). Answering with them by API counts
+// as saying that they are saved; a page says so itself (saved false).
+func (f *Flow) Keys(ctx context.Context, by audit.Actor, in session.Session, saved bool) (factor.Set, error) {
+	var set factor.Set
+	err := f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
+		var (
+			has bool
+			err error
+		)
+		set, has, err = f.Factors.KeysTx(ctx, a.tx, a.user.ID, a.policy.RecoveryKeysViewable)
+		if err != nil {
+			return err
+		}
+		if !has {
+			return noKeys
+		}
+		if !saved || set.SavedAt != nil || len(set.Shown()) == 0 {
+			return nil
+		}
+		return factor.SavedTx(ctx, a.tx, a.user.ID, a.policy.RecoveryKeysViewable)
+	})
+	return set, err
+}
+
+// SaveKeys is the word "I have saved them", said on a page.
+func (f *Flow) SaveKeys(ctx context.Context, by audit.Actor, in session.Session) error {
+	return f.within(ctx, by, in, signedIn, func(ctx context.Context, a *act) error {
+		return factor.SavedTx(ctx, a.tx, a.user.ID, a.policy.RecoveryKeysViewable)
+	})
+}
+
+// RegenerateKeys replaces the set (🔒): every key of the old one is dead.
+func (f *Flow) RegenerateKeys(ctx context.Context, by audit.Actor, in session.Session, saved bool) (factor.Set, error) {
+	var set factor.Set
+	err := f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
+		if len(a.methods) == 0 {
+			return noKeys
+		}
+		var err error
+		if set, err = f.Factors.NewSetTx(ctx, a.tx, a.user.ID); err != nil {
+			return err
+		}
+		if saved {
+			if err := factor.SavedTx(ctx, a.tx, a.user.ID, a.policy.RecoveryKeysViewable); err != nil {
+				return err
+			}
+		}
+		if err := a.event(ctx, "recovery_keys_regenerated", nil); err != nil {
+			return err
+		}
+		return f.tell(ctx, a, mail.RecoveryKeysRegenerated(a.notice()))
+	})
+	return set, err
+}
+
+// CheckKey tells whether a typed key is good, without spending it (🔒).
+func (f *Flow) CheckKey(ctx context.Context, by audit.Actor, in session.Session, typed string) (factor.KeyState, error) {
+	if factor.CanonicalCode(typed) == "" {
+		return "", fault.InField("key", "field.key.empty", nil)
+	}
+	state := factor.KeyUnknown
+	err := f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
+		var err error
+		state, err = f.Factors.CheckKey(ctx, a.tx, a.user.ID, typed)
+		return err
+	})
+	return state, err
+}
+
+// KeyFile is the current set as a file (🔒). Where the policy does not let keys
+// be viewed again there is none.
+func (f *Flow) KeyFile(ctx context.Context, by audit.Actor, in session.Session) (factor.KeyFile, error) {
+	set, err := f.Keys(ctx, by, in, true)
+	if err != nil {
+		return factor.KeyFile{}, err
+	}
+	if len(set.Shown()) == 0 {
+		return factor.KeyFile{}, fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.keys_not_viewable", nil)
+	}
+	me, err := f.Me(ctx, in)
+	return f.File(set, me.User.Email), err
+}
+
+// File lays a set out as a file.
+func (f *Flow) File(set factor.Set, account string) factor.KeyFile {
+	out := factor.KeyFile{
+		Service: f.Brand, Host: f.Host, Account: account, Set: set.Label,
+		ManageURL: f.ManageURL, GeneratedAt: set.GeneratedAt,
+	}
+	for _, k := range set.Keys {
+		out.Keys = append(out.Keys, factor.FileKey{Key: k.Key, UsedAt: k.UsedAt})
+	}
+	return out
+}
