@@ -152,3 +152,12 @@ func Server(h http.Handler) *http.Server {
 		MaxHeaderBytes:    maxHeaders,
 	}
 }
+
+// Routes lists what is registered, as "METHOD /path/:id".
+func (e *Edge) Routes() []string {
+	var out []string
+	for _, r := range e.Engine.Routes() {
+		out = append(out, r.Method+" "+r.Path)
+	}
+	return out
+}
