@@ -52,6 +52,7 @@ func TestNewPasswordIsLongEnoughAndNotGuessable(t *testing.T) {
 		{"pässwörd1234", guessable},
 		{"ｐａｓｓｗｏｒｄ1234", guessable},
 		{"liverpool1985", guessable},
+		{"liverpool12/25/1986", guessable}, // a date at the very end
 		{"lovelace1815!", guessable},
 		{"L0ve1ace1815", guessable},
 		{"ada.lovelace@example.org", guessable},
@@ -84,19 +85,22 @@ func TestPasswordLengthIsNamedInTheFault(t *testing.T) {
 	}
 }
 
-// The library alone takes 600 ms for the first of these and 10 s for more.
-func TestStrengthOfHostilePasswordsIsFound(t *testing.T) {
+// About 20 ms at most; without the cap 300 ms, by the library alone ten seconds.
+func TestStrengthOfHostilePasswordsIsFoundInTime(t *testing.T) {
 	for _, password := range []string{
 		strings.Repeat("4@8({[<3691!|10$5+7%2", 12),
-		strings.Repeat("a", 256),
 		strings.Repeat("1.1.11/", 36),
-		strings.Repeat("qwerty", 42),
+		strings.Repeat("a4a7", 64),
 		strings.Repeat("é", 256),
 	} {
-		start := time.Now()
-		CheckPassword(password, 10, "Ada Lovelace", strings.Repeat("a.", 120)+"b@example.org")
-		if took := time.Since(start); took > 500*time.Millisecond {
-			t.Errorf("%.20q… took %v", password, took)
+		best := time.Hour
+		for range 3 { // the machine may be busy with other tests
+			start := time.Now()
+			CheckPassword(password, 10, "Ada Lovelace", strings.Repeat("a.", 120)+"b@example.org")
+			best = min(best, time.Since(start))
+		}
+		if best > 150*time.Millisecond {
+			t.Errorf("%.20q… takes %v", password, best)
 		}
 	}
 }
