@@ -10,14 +10,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
-	"latchkey/internal/devstack"
 	outbox "latchkey/internal/mail"
 	"latchkey/internal/pg"
 	"latchkey/internal/seal"
@@ -214,43 +212,4 @@ func TestMailsWaitWhileRedisIsAway(t *testing.T) {
 	back := time.Now()
 	h.until(t, id, outbox.Sent, 5*time.Second)
 	t.Logf("sent %s after the return of Redis", time.Since(back).Round(10*time.Millisecond))
-}
-
-func TestBurst(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.work(t)
-	h.until(t, h.queue(t, "first@example.com", code(1), time.Minute), outbox.Sent, 10*time.Second)
-	const n = 1000
-	var came atomic.Int64
-	all := make(chan struct{})
-	h.box.OnAccept(func(devstack.Mail) {
-		if came.Add(1) == n {
-			close(all)
-		}
-	})
-	began := time.Now()
-	err := h.db.InTx(t.Context(), func(tx *pg.Tx) error {
-		for i := range n {
-			k := outbox.Kind(code(i))
-			if i%2 == 1 {
-				k = outbox.PasswordChanged{Device: "Firefox", At: tx.Now}
-			}
-			if _, err := h.out.QueueTx(t.Context(), tx, outbox.Envelope{To: fmt.Sprintf("u%d@example.com", i)}, k); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	queued := time.Now()
-	select {
-	case <-all:
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%d of %d mails came\n%s", came.Load(), n, h.log)
-	}
-	t.Logf("%d mails queued in %s, the last accepted %s after the commit", n,
-		queued.Sub(began).Round(time.Millisecond), time.Since(queued).Round(time.Millisecond))
 }

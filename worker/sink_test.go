@@ -21,6 +21,7 @@ type sink struct {
 	ids  []string // Message-IDs that were accepted, each time
 
 	atRcpt, atData *gate
+	accept         func(to string) // called for each mail before it is acknowledged
 }
 
 // gate lets everyone through once it is open, and says that someone waits.
@@ -43,12 +44,19 @@ func newSink(t *testing.T, atRcpt, atData *gate) *sink {
 		t.Fatal(err)
 	}
 	s := &sink{addr: l.Addr().String(), atRcpt: atRcpt, atData: atData}
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &talk{s}, nil }))
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &talk{sink: s}, nil }))
 	server.Domain = "localhost"
 	server.ErrorLog = mutter{}
 	go server.Serve(l)                   //nolint:errcheck // ends by Close
 	t.Cleanup(func() { server.Close() }) //nolint:errcheck // the test is over
 	return s
+}
+
+// onAccept names what is called for each mail.
+func (s *sink) onAccept(f func(to string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accept = f
 }
 
 func (s *sink) accepted() []string {
@@ -57,12 +65,21 @@ func (s *sink) accepted() []string {
 	return append([]string(nil), s.ids...)
 }
 
-type talk struct{ *sink }
+type talk struct {
+	*sink
+	to string
+}
 
 func (t *talk) Reset()                               {}
 func (t *talk) Logout() error                        { return nil }
 func (t *talk) Mail(string, *smtp.MailOptions) error { return nil }
-func (t *talk) Rcpt(string, *smtp.RcptOptions) error { t.atRcpt.pass(); return nil }
+
+func (t *talk) Rcpt(to string, _ *smtp.RcptOptions) error {
+	t.to = to
+	t.atRcpt.pass()
+	return nil
+}
+
 func (t *talk) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {
@@ -74,7 +91,11 @@ func (t *talk) Data(r io.Reader) error {
 	}
 	t.mu.Lock()
 	t.ids = append(t.ids, strings.Trim(header.Get("Message-Id"), "<>"))
+	accept := t.accept
 	t.mu.Unlock()
+	if accept != nil {
+		accept(t.to)
+	}
 	t.atData.pass()
 	return nil
 }
