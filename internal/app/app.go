@@ -1,0 +1,126 @@
+// Package app assembles the house: configuration and database in, the
+// http.Handler out that tests and the server both start.
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"latchkey/internal/account"
+	"latchkey/internal/api"
+	"latchkey/internal/config"
+	"latchkey/internal/edge"
+	"latchkey/internal/factor"
+	"latchkey/internal/mail"
+	"latchkey/internal/pg"
+	"latchkey/internal/policy"
+	"latchkey/internal/proof"
+	"latchkey/internal/seal"
+	"latchkey/internal/session"
+	"latchkey/internal/settings"
+	"latchkey/internal/signin"
+	"latchkey/internal/text"
+)
+
+// Options are what the house is built from.
+type Options struct {
+	Config *config.Config
+	DB     *pg.DB
+	Keys   *seal.Keys
+	Log    *slog.Logger
+}
+
+// App holds the flows, for commands that call them, and the handler.
+type App struct {
+	DB       *pg.DB
+	SignIn   *signin.Flow
+	Settings *settings.Flow
+
+	edge *edge.Edge
+}
+
+// New assembles everything and makes sure that there is a policy. A database
+// that is down stops no start: /readyz says so until it is there.
+func New(ctx context.Context, o Options) (*App, error) {
+	words, err := text.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load words: %w", err)
+	}
+	e, err := edge.New(edge.Options{
+		BaseURL: o.Config.BaseURL, Dev: loopback(o.Config.BaseURL), TrustedProxies: o.Config.TrustedProxies,
+		Words: words, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a := &App{DB: o.DB, edge: e}
+	a.flows(o)
+	a.health()
+	front := &api.API{
+		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Sessions: a.SignIn.Sessions,
+		Keys: edge.Keys{DB: o.DB}, Digests: o.Keys.Tokens, Brand: o.Config.Brand.Name,
+	}
+	front.Routes(e.Engine)
+	if err := api.Describe(e.Engine, words); err != nil {
+		return nil, err
+	}
+	return a, ensurePolicy(ctx, o)
+}
+
+func (a *App) flows(o Options) {
+	outbox := mail.NewOutbox(o.Keys.Mail)
+	sessions := session.NewStore(o.Keys.Tokens)
+	factors := factor.NewStore(o.Keys, outbox)
+	judge := &proof.Judge{Factors: factors, Sessions: sessions, Outbox: outbox}
+	passwords := account.NewPasswords()
+	brand := o.Config.Brand.Name
+	a.SignIn = &signin.Flow{
+		DB: o.DB, Keys: o.Keys, Passwords: passwords, Sessions: sessions, Factors: factors,
+		Outbox: outbox, Judge: judge, Brand: brand,
+	}
+	a.Settings = &settings.Flow{
+		DB: o.DB, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox, Judge: judge,
+		Brand: brand, Host: o.Config.BaseURL.Host,
+		ManageURL: o.Config.BaseURL.JoinPath("/account/security").String(),
+	}
+}
+
+// Handler is the whole service as a server calls it.
+func (a *App) Handler() http.Handler { return a.edge.Handler() }
+
+// Routes lists what is registered, as "METHOD /path/:id".
+func (a *App) Routes() []string { return a.edge.Routes() }
+
+// ensurePolicy writes the first policy version. While the database is down it
+// goes on trying beside the server.
+func ensurePolicy(ctx context.Context, o Options) error {
+	err := policy.Ensure(ctx, o.DB, o.Config.SignUpOpen)
+	if err == nil || !pg.Down(err) {
+		return err
+	}
+	o.Log.Warn("database is not there yet", "error", err)
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for err != nil {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				err = policy.Ensure(ctx, o.DB, o.Config.SignUpOpen)
+			}
+		}
+	}()
+	return nil
+}
+
+// loopback: on one's own machine localhost and 127.0.0.1 are both the service.
+func loopback(u *url.URL) bool {
+	addr, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || (err == nil && addr.IsLoopback())
+}
