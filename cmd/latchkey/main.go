@@ -28,9 +28,12 @@ const (
 
 // cli is the tree of commands, in the order in which help lists them.
 type cli struct {
+	Dev         devCmd         `cmd:"" help:"Everything in one process, to look around: database, queue, mailbox, demo accounts."`
+	Serve       serveCmd       `cmd:"" help:"Serve pages and API. Run as many as you like."`
 	Worker      workerCmd      `cmd:"" help:"Send mails and clear up. Run as many as you like."`
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database up to this build."`
 	Keys        keysCmd        `cmd:"" help:"Make and look at the keys that protect secrets."`
+	User        userCmd        `cmd:"" help:"Make accounts, from the machine itself."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well (for container health checks)."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }

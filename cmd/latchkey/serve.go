@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"latchkey/internal/app"
+	"latchkey/internal/config"
+	"latchkey/internal/pg"
+)
+
+type serveCmd struct {
+	config.SiteInput
+	config.WebInput
+	config.DatabaseInput
+	config.KeysInput
+	config.LogInput
+}
+
+func (s *serveCmd) Run(ctx context.Context, c *console) error {
+	cfg, keys, err := load(config.Input{
+		SiteInput: s.SiteInput, WebInput: s.WebInput, DatabaseInput: s.DatabaseInput,
+		KeysInput: s.KeysInput, LogInput: s.LogInput,
+	}, config.Serve)
+	if err != nil {
+		return err
+	}
+	log := logger(c.err, cfg.Log)
+	db, err := pg.Open(cfg.DatabaseURL.Reveal(), pg.Options{Name: "latchkey serve"})
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // nothing is buffered
+	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log})
+	if err != nil {
+		// Say the likely reason first: nobody has migrated yet.
+		return errors.Join(migrated(ctx, cfg), fmt.Errorf("make server: %w", err))
+	}
+	ln, err := listen("LISTEN", cfg.Listen)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "listen", ln.Addr().String(), "base_url", cfg.BaseURL.String(), "version", thisBuild().Version)
+	return together(ctx,
+		func(ctx context.Context) error { return serveUntil(ctx, ln, front.Handler(), log, drainNotice) },
+		func(ctx context.Context) error { return serveMetrics(ctx, cfg.MetricsListen, log) },
+	)
+}
+
+// portOf is the port that a listener got, which matters where it asked for 0.
+func portOf(ln net.Listener) string {
+	_, port, _ := net.SplitHostPort(ln.Addr().String()) // of our own making
+	return port
+}
+
+// beside serves some paths by another handler.
+func beside(next, other http.Handler, mine func(path string) bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if mine(r.URL.Path) {
+			other.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,5 @@
+package main
+
+type userCmd struct {
+	Create userCreateCmd `cmd:"" help:"Make an account, such as the first admin's."`
+}
