@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +166,7 @@ type pkg struct {
 
 func list(t *testing.T) []pkg {
 	t.Helper()
+	touchSources(t)
 	// -e: a package that does not compile is somebody else's failing test.
 	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", "./...")
 	cmd.Dir = ".."
@@ -183,6 +187,26 @@ func list(t *testing.T) []pkg {
 		if p.ImportPath != "latchkey/internal" { // this folder holds tests only
 			all = append(all, p)
 		}
+	}
+}
+
+// touchSources looks at every source file: go test keeps a passed result until
+// a file that the test itself looked at changes, and go list's don't count.
+func touchSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != ".." && strings.HasPrefix(d.Name(), "."):
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".go"):
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file that went meanwhile
+		t.Fatal(err)
 	}
 }
 
