@@ -93,7 +93,9 @@ func TestHealthcheckAsksTheServer(t *testing.T) {
 	noSettings(t)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no database", http.StatusServiceUnavailable) })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "no database", http.StatusServiceUnavailable)
+	})
 	addr, _, _ := startServer(t, mux, 0)
 	_, port, _ := net.SplitHostPort(addr)
 	if code, _, errs := call(t, "healthcheck", "--listen", ":"+port); code != 0 {
