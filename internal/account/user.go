@@ -51,6 +51,8 @@ type User struct {
 	RequiredFrom    *time.Time
 	ResetAt         *time.Time
 	PasswordResetAt *time.Time
+	ReportedAt      *time.Time // change that the owner said was not theirs
+	ReportedUntil   *time.Time // until when that report holds
 	CreatedAt       time.Time
 }
 
@@ -67,6 +69,8 @@ type userRow struct {
 	RequiredFrom    sql.NullTime   `db:"required_from"`
 	ResetAt         sql.NullTime   `db:"reset_at"`
 	PasswordResetAt sql.NullTime   `db:"password_reset_at"`
+	ReportedAt      sql.NullTime   `db:"reported_at"`
+	ReportedUntil   sql.NullTime   `db:"reported_until"`
 	CreatedAt       time.Time      `db:"created_at"`
 }
 
@@ -76,7 +80,8 @@ func (r userRow) user() User {
 		Role: r.Role, Status: r.Status, PasswordHash: r.PasswordHash.String,
 		PreferredMethod: r.PreferredMethod.String, EnrolBy: instant(r.EnrolBy),
 		RequiredFrom: instant(r.RequiredFrom), ResetAt: instant(r.ResetAt),
-		PasswordResetAt: instant(r.PasswordResetAt), CreatedAt: r.CreatedAt.UTC(),
+		PasswordResetAt: instant(r.PasswordResetAt), ReportedAt: instant(r.ReportedAt),
+		ReportedUntil: instant(r.ReportedUntil), CreatedAt: r.CreatedAt.UTC(),
 	}
 }
 
@@ -93,7 +98,7 @@ func ByEmail(ctx context.Context, q pg.Q, email string) (u User, ok bool, err er
 	var row userRow
 	err = q.GetContext(ctx, &row, `
 		SELECT id, email, email_verified_at, name, role, status, password_hash, preferred_method,
-		       enrol_by, required_from, reset_at, password_reset_at, created_at
+		       enrol_by, required_from, reset_at, password_reset_at, reported_at, reported_until, created_at
 		FROM users WHERE email = $1`, email)
 	if errors.Is(err, pg.ErrNoRows) {
 		return User{}, false, nil
@@ -110,7 +115,7 @@ func ByID(ctx context.Context, q pg.Q, id uuid.UUID) (User, error) {
 	var row userRow
 	err := q.GetContext(ctx, &row, `
 		SELECT id, email, email_verified_at, name, role, status, password_hash, preferred_method,
-		       enrol_by, required_from, reset_at, password_reset_at, created_at
+		       enrol_by, required_from, reset_at, password_reset_at, reported_at, reported_until, created_at
 		FROM users WHERE id = $1`, id)
 	if errors.Is(err, pg.ErrNoRows) {
 		return User{}, fault.New(fault.Unauthenticated, fault.NotSignedIn)

@@ -69,6 +69,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err := api.Describe(e.Engine, words); err != nil {
 		return nil, err
 	}
+	go a.SignIn.Answer(ctx, o.Log)
 	return a, ensurePolicy(ctx, o)
 }
 
@@ -76,15 +77,16 @@ func (a *App) flows(o Options) {
 	outbox := mail.NewOutbox(o.Keys.Mail)
 	sessions := session.NewStore(o.Keys.Tokens)
 	factors := factor.NewStore(o.Keys, outbox)
-	judge := &proof.Judge{Factors: factors, Sessions: sessions, Outbox: outbox}
+	links := account.NewLinks(o.Keys.Tokens)
+	judge := &proof.Judge{Factors: factors, Sessions: sessions, Outbox: outbox, Links: links}
 	passwords := account.NewPasswords()
 	brand := o.Config.Brand.Name
-	a.SignIn = &signin.Flow{
+	a.SignIn = signin.New(signin.Flow{
 		DB: o.DB, Keys: o.Keys, Passwords: passwords, Sessions: sessions, Factors: factors,
-		Outbox: outbox, Judge: judge, Brand: brand,
-	}
+		Outbox: outbox, Judge: judge, Links: links, Brand: brand,
+	})
 	a.Settings = &settings.Flow{
-		DB: o.DB, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox, Judge: judge,
+		DB: o.DB, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox, Judge: judge, Links: links,
 		Brand: brand, Host: o.Config.BaseURL.Host,
 		ManageURL: o.Config.BaseURL.JoinPath("/account/security").String(),
 	}

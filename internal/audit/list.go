@@ -54,3 +54,20 @@ func Of(ctx context.Context, q pg.Q, user uuid.UUID, before int64, limit int) ([
 	}
 	return out, nil
 }
+
+// SeenTx says whether an action was ever recorded for a user, and whether it
+// was since an instant from this address and device.
+func SeenTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, action string, by Actor, since time.Time) (ever, here bool, err error) {
+	var row struct {
+		Ever bool `db:"ever"`
+		Here bool `db:"here"`
+	}
+	err = tx.GetContext(ctx, &row, `
+		SELECT EXISTS (SELECT FROM events WHERE subject_id = $1 AND action = $2) AS ever,
+		       EXISTS (SELECT FROM events WHERE subject_id = $1 AND action = $2 AND at > $3
+		               AND address = $4 AND device = $5) AS here`, user, action, since, by.Address, by.Device)
+	if err != nil {
+		return false, false, fmt.Errorf("look for events: %w", err)
+	}
+	return row.Ever, row.Here, nil
+}

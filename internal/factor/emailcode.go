@@ -47,6 +47,9 @@ type Request struct {
 	Holder        uuid.UUID
 	Browser       uuid.UUID // known browser, with a budget of mails of its own; zero: the shared one
 	CodeInSubject bool
+	// Silent makes the code and mails nothing: the address belongs to someone
+	// else, and whoever asks must not learn that.
+	Silent bool
 }
 
 // Held is the delivery of a code that was not mailed: the budget was gone.
@@ -167,6 +170,9 @@ func (s *Store) queueTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Reques
 		Code: code, Reference: c.Reference, ValidUntil: c.Deadline, CodeInSubject: r.CodeInSubject,
 		Device: by.Device, Address: by.Address, At: tx.Now,
 	}
+	if r.Silent {
+		return uuid.NewV7()
+	}
 	e := mail.Envelope{User: r.User, To: r.Address, Name: r.Name, ExpiresAt: c.Deadline}
 	switch r.Purpose {
 	case SignInCode:
@@ -201,10 +207,19 @@ func (s *Store) DeliveryTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, p Pur
 
 func (s *Store) deliveryTx(ctx context.Context, tx *pg.Tx, c codeRow) (Delivery, error) {
 	d, err := s.outbox.DeliveryTx(ctx, tx, c.MailID)
-	if errors.Is(err, mail.ErrNoMail) {
-		d, err = mail.Delivery{State: mail.Expired}, nil
+	if errors.Is(err, mail.ErrNoMail) { // silent: it looks like any other
+		d, err = silent(c, tx.Now), nil
 	}
 	return c.delivery(d), err
+}
+
+// silent is what a code that was never mailed looks like.
+func silent(c codeRow, now time.Time) mail.Delivery {
+	sent := c.Mailed[len(c.Mailed)-1].UTC()
+	if now.Before(sent.Add(time.Second)) {
+		return mail.Delivery{State: mail.Queued}
+	}
+	return mail.Delivery{State: mail.Sent, SentAt: &sent}
 }
 
 func (c codeRow) delivery(d mail.Delivery) Delivery {

@@ -104,6 +104,22 @@ func RemoveTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, ids ...uuid.UUID) 
 	return nil
 }
 
+// SinceTx says since when the method exists that was just spent in this
+// transaction, or the recovery keys do; nil where there is none.
+func SinceTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, k Kind) (*time.Time, error) {
+	var at sql.NullTime
+	err := tx.GetContext(ctx, &at, `
+		SELECT CASE WHEN $2 = 'recovery_key'
+			THEN (SELECT generated_at FROM recovery_sets WHERE user_id = $1 AND replaced_at IS NULL)
+			ELSE (SELECT max(enabled_at) FROM methods
+			      WHERE user_id = $1 AND kind = $2 AND (kind = 'email' OR last_used_at = $3)) END`,
+		user, string(k), tx.Now)
+	if err != nil {
+		return nil, fmt.Errorf("read age of method: %w", err)
+	}
+	return instant(at), nil
+}
+
 func instant(t sql.NullTime) *time.Time {
 	if !t.Valid {
 		return nil

@@ -141,9 +141,11 @@ func (j *Judge) turnedOnTx(ctx context.Context, tx *pg.Tx, e Enrolling, m factor
 	if err != nil {
 		return nil, err
 	}
-	_, err = j.Outbox.QueueTx(ctx, tx, To(e.User), mail.MethodOn{
-		Method: string(m.Kind), Label: m.Name, Replaced: m.Replaces != uuid.Nil,
-		Device: e.By.Device, Address: e.By.Address, At: tx.Now,
+	err = j.TellTx(ctx, tx, e.User, func(notMe string) mail.Kind {
+		return mail.MethodOn{
+			Method: string(m.Kind), Label: m.Name, Replaced: m.Replaces != uuid.Nil,
+			Device: e.By.Device, Address: e.By.Address, At: tx.Now, NotMe: notMe,
+		}
 	})
 	return keys, err
 }

@@ -25,6 +25,7 @@ type Judge struct {
 	Factors  *factor.Store
 	Sessions *session.Store
 	Outbox   *mail.Outbox
+	Links    *account.Links
 }
 
 // ChargeTx records a code that was not right and gives what to tell once that
@@ -61,23 +62,35 @@ func Charged(o factor.Outcome) bool { return o == factor.Wrong || o == factor.Us
 
 // warnTx mails the owner when guesses pile up, and writes a freeze down.
 func (j *Judge) warnTx(ctx context.Context, tx *pg.Tx, by audit.Actor, u account.User, alarm guard.Alarm) error {
-	var m mail.Kind
 	switch alarm {
 	case guard.Quiet:
 		return nil
 	case guard.Guessing:
-		m = mail.PasswordGuessed{Failures: 10, Device: by.Device, Address: by.Address, At: tx.Now}
-	case guard.Frozen:
-		m = mail.AccountFrozen{Until: tx.Now.Add(24 * time.Hour), Device: by.Device, Address: by.Address, At: tx.Now}
-	case guard.FrozenForGood:
-		m = mail.AccountFrozen{Device: by.Device, Address: by.Address, At: tx.Now}
+		return j.TellTx(ctx, tx, u, func(notMe string) mail.Kind {
+			return mail.PasswordGuessed{Failures: 10, Device: by.Device, Address: by.Address, At: tx.Now, NotMe: notMe}
+		})
 	}
-	if alarm != guard.Guessing {
-		if err := audit.RecordTx(ctx, tx, by, audit.Event{Action: "frozen", Subject: u.ID}); err != nil {
-			return err
-		}
+	frozen := mail.AccountFrozen{Device: by.Device, Address: by.Address, At: tx.Now}
+	if alarm == guard.Frozen {
+		frozen.Until = tx.Now.Add(24 * time.Hour)
 	}
-	_, err := j.Outbox.QueueTx(ctx, tx, To(u), m)
+	if err := audit.RecordTx(ctx, tx, by, audit.Event{Action: "frozen", Subject: u.ID}); err != nil {
+		return err
+	}
+	return j.TellTx(ctx, tx, u, func(notMe string) mail.Kind {
+		frozen.NotMe = notMe
+		return frozen
+	})
+}
+
+// TellTx queues a security notice with its "this wasn't me" link, whose token
+// it hands to make.
+func (j *Judge) TellTx(ctx context.Context, tx *pg.Tx, u account.User, make func(notMe string) mail.Kind) error {
+	token, _, err := j.Links.MakeTx(ctx, tx, u.ID, account.NotMeLink, account.LinkData{ChangedAt: tx.Now})
+	if err != nil {
+		return err
+	}
+	_, err = j.Outbox.QueueTx(ctx, tx, To(u), make(token))
 	return err
 }
 
@@ -112,8 +125,8 @@ func (j *Judge) KeyUsedTx(ctx context.Context, tx *pg.Tx, by audit.Actor, u acco
 	if err != nil {
 		return err
 	}
-	_, err = j.Outbox.QueueTx(ctx, tx, To(u), mail.RecoveryKeyUsed{
-		Left: left, Device: by.Device, Address: by.Address, At: tx.Now,
+	err = j.TellTx(ctx, tx, u, func(notMe string) mail.Kind {
+		return mail.RecoveryKeyUsed{Left: left, Device: by.Device, Address: by.Address, At: tx.Now, NotMe: notMe}
 	})
 	if err != nil || (left != factor.LowKeys && left != 0) {
 		return err

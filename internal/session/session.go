@@ -69,6 +69,7 @@ type Session struct {
 	MethodAt       *time.Time
 	ConfirmedUntil *time.Time
 	ConfirmedBy    string
+	ConfirmedSince *time.Time // since when the proof of the confirmation exists
 	Device         string
 	Address        string
 	Browser        uuid.UUID
@@ -116,6 +117,7 @@ type New struct {
 	Assurance     Assurance
 	Method        string        // "" when no second step was asked or a device was trusted
 	Confirmed     time.Duration // > 0: signing in counted as a confirmation (recovery key)
+	Since         *time.Time    // since when the key of that confirmation exists
 	Idle          time.Duration
 	Lifetime      time.Duration
 	TrustedDevice uuid.UUID
@@ -138,16 +140,16 @@ func (s *Store) CreateTx(ctx context.Context, tx *pg.Tx, by audit.Actor, n New) 
 	}
 	if n.Confirmed > 0 {
 		until := tx.Now.Add(n.Confirmed)
-		out.ConfirmedUntil, out.ConfirmedBy = &until, n.Method
+		out.ConfirmedUntil, out.ConfirmedBy, out.ConfirmedSince = &until, n.Method, n.Since
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO sessions (id, user_id, token_digest, front, assurance, method, method_at,
 			confirmed_until, confirmed_by, idle_minutes, device, address, browser, trusted_device,
-			created_at, last_seen_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16)`,
+			created_at, last_seen_at, expires_at, confirmed_since)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17)`,
 		id, n.User, digest, n.Front, n.Assurance, n.Method, out.MethodAt,
 		out.ConfirmedUntil, out.ConfirmedBy, int(n.Idle/time.Minute), by.Device, by.Address,
-		null(by.Browser), null(n.TrustedDevice), tx.Now, tx.Now.Add(n.Lifetime))
+		null(by.Browser), null(n.TrustedDevice), tx.Now, tx.Now.Add(n.Lifetime), out.ConfirmedSince)
 	if err != nil {
 		return Session{}, "", fmt.Errorf("create session: %w", err)
 	}
@@ -163,6 +165,7 @@ type row struct {
 	MethodAt       sql.NullTime  `db:"method_at"`
 	ConfirmedUntil sql.NullTime  `db:"confirmed_until"`
 	ConfirmedBy    string        `db:"confirmed_by"`
+	ConfirmedSince sql.NullTime  `db:"confirmed_since"`
 	Idle           int           `db:"idle_minutes"`
 	Device         string        `db:"device"`
 	Address        string        `db:"address"`
@@ -176,7 +179,8 @@ func (r row) session() Session {
 	return Session{
 		ID: r.ID, User: r.User, Front: r.Front, Assurance: r.Assurance, Method: r.Method,
 		MethodAt: instant(r.MethodAt), ConfirmedUntil: instant(r.ConfirmedUntil), ConfirmedBy: r.ConfirmedBy,
-		Device: r.Device, Address: r.Address, Browser: r.Browser.UUID, CreatedAt: r.CreatedAt.UTC(),
+		ConfirmedSince: instant(r.ConfirmedSince),
+		Device:         r.Device, Address: r.Address, Browser: r.Browser.UUID, CreatedAt: r.CreatedAt.UTC(),
 		LastSeenAt: r.LastSeenAt.UTC(),
 		ExpiresAt:  earlier(r.ExpiresAt, r.LastSeenAt.Add(time.Duration(r.Idle)*time.Minute)).UTC(),
 	}
@@ -195,8 +199,8 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 	now := db.Now()
 	var r row
 	err := db.GetContext(ctx, &r, `
-		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by, idle_minutes,
-		       device, address, browser, created_at, last_seen_at, expires_at
+		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
+		       confirmed_since, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE token_digest = ANY($1) AND expires_at > $2
 		  AND last_seen_at + idle_minutes * interval '1 minute' > $2`, pg.Array(digests), now)
@@ -221,8 +225,8 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 func (s *Store) HoldTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Session, error) {
 	var r row
 	err := tx.GetContext(ctx, &r, `
-		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by, idle_minutes,
-		       device, address, browser, created_at, last_seen_at, expires_at
+		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
+		       confirmed_since, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		FOR UPDATE`, id, tx.Now)
@@ -235,11 +239,19 @@ func (s *Store) HoldTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Session, e
 	return r.session(), nil
 }
 
-// ConfirmTx opens 🔒 acts until the given instant. method is what was proved
-// beside the password, empty for the password alone; it may raise assurance.
+// Confirmation is what was proved again inside a session.
+type Confirmation struct {
+	Until     time.Time
+	Method    string     // beside the password; empty: the password alone
+	Since     *time.Time // since when that method or key exists; nil: none
+	Assurance Assurance
+}
+
+// ConfirmTx opens 🔒 acts. What was proved may raise the session's assurance.
 // A cookie session gets a fresh token, so that whoever planted or saw the old
 // one has nothing; a bearer session keeps its own and the token is empty.
-func (s *Store) ConfirmTx(ctx context.Context, tx *pg.Tx, held Session, until time.Time, method string, a Assurance) (token string, err error) {
+func (s *Store) ConfirmTx(ctx context.Context, tx *pg.Tx, held Session, c Confirmation) (token string, err error) {
+	a := c.Assurance
 	if a.Rank() < held.Assurance.Rank() {
 		a = held.Assurance
 	}
@@ -252,8 +264,9 @@ func (s *Store) ConfirmTx(ctx context.Context, tx *pg.Tx, held Session, until ti
 		SET confirmed_until = $2, confirmed_by = $3, assurance = $4,
 		    token_digest = coalesce($5, token_digest),
 		    method = CASE WHEN $3 = '' THEN method ELSE $3 END,
-		    method_at = CASE WHEN $3 = '' THEN method_at ELSE $6 END
-		WHERE id = $1`, held.ID, until, method, a, digest, tx.Now)
+		    method_at = CASE WHEN $3 = '' THEN method_at ELSE $6 END,
+		    confirmed_since = $7
+		WHERE id = $1`, held.ID, c.Until, c.Method, a, digest, tx.Now, c.Since)
 	if err != nil {
 		return "", fmt.Errorf("confirm session: %w", err)
 	}
@@ -277,8 +290,8 @@ func (s *Store) RaiseTx(ctx context.Context, tx *pg.Tx, held Session, method str
 func (s *Store) List(ctx context.Context, q pg.Q, user uuid.UUID, now time.Time) ([]Session, error) {
 	var rows []row
 	err := q.SelectContext(ctx, &rows, `
-		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by, idle_minutes,
-		       device, address, browser, created_at, last_seen_at, expires_at
+		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
+		       confirmed_since, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE user_id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		ORDER BY created_at DESC, id DESC`, user, now)

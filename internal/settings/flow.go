@@ -25,6 +25,7 @@ type Flow struct {
 	Factors   *factor.Store
 	Outbox    *mail.Outbox
 	Judge     *proof.Judge
+	Links     *account.Links
 	Brand     string
 	Host      string // of BASE_URL, for the file of recovery keys
 	ManageURL string // where recovery keys are viewed
@@ -111,6 +112,10 @@ func (a *act) check(n need) error {
 	if !a.in.Confirmed(a.tx.Now) {
 		return fault.New(fault.Forbidden, fault.ConfirmationRequired)
 	}
+	if u := a.user; u.ReportedUntil != nil && u.ReportedUntil.After(a.tx.Now) &&
+		(a.in.ConfirmedSince == nil || !a.in.ConfirmedSince.Before(*u.ReportedAt)) {
+		return fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.reported", nil)
+	}
 	byEmail := a.in.ConfirmedBy == string(factor.Email)
 	if byEmail && n != addsApp && !a.policy.ConfirmsByEmail(proof.Facts(a.user, a.methods), a.tx.Now) {
 		return fault.New(fault.Forbidden, fault.ConfirmationRequired)
@@ -126,12 +131,9 @@ func (a *act) event(ctx context.Context, action string, data map[string]any) err
 // keep is what survives a change made in this session.
 func (a *act) keep() session.Keep { return session.Keep{Session: a.in.ID} }
 
-// notice is the part that all notices of changes share.
-func (a *act) notice() mail.Notice {
-	return mail.Notice{Device: a.by.Device, Address: a.by.Address, At: a.tx.Now}
-}
-
-func (f *Flow) tell(ctx context.Context, a *act, m mail.Kind) error {
-	_, err := f.Outbox.QueueTx(ctx, a.tx, proof.To(a.user), m)
-	return err
+// notice tells the user of a change, with a "this wasn't me" link.
+func (f *Flow) notice(ctx context.Context, a *act, make func(mail.Notice) mail.Kind) error {
+	return f.Judge.TellTx(ctx, a.tx, a.user, func(notMe string) mail.Kind {
+		return make(mail.Notice{Device: a.by.Device, Address: a.by.Address, At: a.tx.Now, NotMe: notMe})
+	})
 }

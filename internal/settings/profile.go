@@ -176,7 +176,7 @@ func (f *Flow) ChangePassword(ctx context.Context, by audit.Actor, in session.Se
 		if err := a.event(ctx, "password_changed", nil); err != nil {
 			return err
 		}
-		return f.tell(ctx, a, mail.PasswordChanged(a.notice()))
+		return f.notice(ctx, a, func(n mail.Notice) mail.Kind { return mail.PasswordChanged(n) })
 	})
 }
 
@@ -193,7 +193,7 @@ func (f *Flow) Delete(ctx context.Context, by audit.Actor, in session.Session) e
 				return fault.New(fault.Conflict, fault.StateConflict).Say("fault.last_admin", nil)
 			}
 		}
-		if err := f.tell(ctx, a, mail.AccountDeleted{By: "user", Device: a.by.Device, Address: a.by.Address, At: a.tx.Now}); err != nil {
+		if err := f.sayGoodbye(ctx, a); err != nil {
 			return err
 		}
 		if err := a.event(ctx, "account_deleted", nil); err != nil {
@@ -201,4 +201,16 @@ func (f *Flow) Delete(ctx context.Context, by audit.Actor, in session.Session) e
 		}
 		return account.DeleteTx(ctx, a.tx, a.user.ID)
 	})
+}
+
+// sayGoodbye forgets the mails of the account, then mails the address once
+// more. That mail names no user: there is none any more.
+func (f *Flow) sayGoodbye(ctx context.Context, a *act) error {
+	if err := f.Outbox.ForgetTx(ctx, a.tx, a.user.ID); err != nil {
+		return err
+	}
+	_, err := f.Outbox.QueueTx(ctx, a.tx, mail.Envelope{To: a.user.Email, Name: a.user.Name}, mail.AccountDeleted{
+		By: "user", Device: a.by.Device, Address: a.by.Address, At: a.tx.Now,
+	})
+	return err
 }

@@ -62,7 +62,7 @@ func (f *Flow) RegenerateKeys(ctx context.Context, by audit.Actor, in session.Se
 		if err := a.event(ctx, "recovery_keys_regenerated", nil); err != nil {
 			return err
 		}
-		return f.tell(ctx, a, mail.RecoveryKeysRegenerated(a.notice()))
+		return f.notice(ctx, a, func(n mail.Notice) mail.Kind { return mail.RecoveryKeysRegenerated(n) })
 	})
 	return set, err
 }

@@ -233,8 +233,11 @@ func (f *Flow) tellOff(ctx context.Context, a *act, off, left []factor.Method) e
 		if len(left) == 0 {
 			continue
 		}
-		n := a.notice()
-		err := f.tell(ctx, a, mail.MethodOff{Method: string(m.Kind), Label: m.Name, Device: n.Device, Address: n.Address, At: n.At})
+		err := f.notice(ctx, a, func(n mail.Notice) mail.Kind {
+			return mail.MethodOff{
+				Method: string(m.Kind), Label: m.Name, Device: n.Device, Address: n.Address, At: n.At, NotMe: n.NotMe,
+			}
+		})
 		if err != nil {
 			return err
 		}
@@ -245,7 +248,7 @@ func (f *Flow) tellOff(ctx context.Context, a *act, off, left []factor.Method) e
 	if err := a.event(ctx, "two_factor_off", nil); err != nil {
 		return err
 	}
-	return f.tell(ctx, a, mail.TwoFactorOff(a.notice()))
+	return f.notice(ctx, a, func(n mail.Notice) mail.Kind { return mail.TwoFactorOff(n) })
 }
 
 // ResetApp ends the user's apps (🔒) and everything that is signed in; a
@@ -268,6 +271,6 @@ func (f *Flow) ResetApp(ctx context.Context, by audit.Actor, in session.Session)
 		if err := a.event(ctx, "app_reset", nil); err != nil {
 			return err
 		}
-		return f.tell(ctx, a, mail.AppReset(a.notice()))
+		return f.notice(ctx, a, func(n mail.Notice) mail.Kind { return mail.AppReset(n) })
 	})
 }

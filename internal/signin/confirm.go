@@ -129,24 +129,27 @@ func (c confirming) judge(ctx context.Context) (Confirmed, *fault.Fault, error) 
 	if err != nil {
 		return Confirmed{}, nil, err
 	}
-	method := ""
+	done := session.Confirmation{Until: c.tx.Now.Add(rules.Confirmation()), Assurance: session.Password}
 	if len(methods) > 0 {
 		if err := complete(c.p, true); err != nil {
 			return Confirmed{}, nil, err
 		}
-		method = c.p.Method
 		told, err := c.code(ctx, u, methods, rules)
 		if err != nil || told != nil {
 			return Confirmed{}, told, err
 		}
+		done.Method, done.Assurance = c.p.Method, proof.AssuranceOf(c.p.Method)
+		if done.Since, err = factor.SinceTx(ctx, c.tx, u.ID, factor.Kind(c.p.Method)); err != nil {
+			return Confirmed{}, nil, err
+		}
 	}
-	out := Confirmed{Until: c.tx.Now.Add(rules.Confirmation())}
-	out.Token, err = c.f.Sessions.ConfirmTx(ctx, c.tx, c.held, out.Until, method, proof.AssuranceOf(method))
+	out := Confirmed{Until: done.Until}
+	out.Token, err = c.f.Sessions.ConfirmTx(ctx, c.tx, c.held, done)
 	if err != nil {
 		return Confirmed{}, nil, err
 	}
 	return out, nil, audit.RecordTx(ctx, c.tx, c.by, audit.Event{
-		Action: "confirmed", Subject: u.ID, Data: map[string]any{"method": method},
+		Action: "confirmed", Subject: u.ID, Data: map[string]any{"method": done.Method},
 	})
 }
 

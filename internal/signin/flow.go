@@ -34,7 +34,16 @@ type Flow struct {
 	Factors   *factor.Store
 	Outbox    *mail.Outbox
 	Judge     *proof.Judge
+	Links     *account.Links
 	Brand     string // what a password must not be made of
+
+	asked chan struct{}
+}
+
+// New completes a flow whose exported fields are set.
+func New(f Flow) *Flow {
+	f.asked = make(chan struct{}, 1)
+	return &f
 }
 
 // Status says how far a sign-in is.

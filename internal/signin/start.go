@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/factor"
 	"latchkey/internal/fault"
 	"latchkey/internal/guard"
+	"latchkey/internal/mail"
 	"latchkey/internal/pg"
 	"latchkey/internal/policy"
 	"latchkey/internal/proof"
@@ -185,6 +186,11 @@ func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, erro
 	}
 	if done.confirmed {
 		n.Confirmed = s.policy.Confirmation()
+		since, err := factor.SinceTx(ctx, s.tx, s.user.ID, factor.Kind(done.method))
+		if err != nil {
+			return State{}, err
+		}
+		n.Since = since
 	}
 	out := State{Status: Complete, User: s.user, TwoFactor: len(s.methods) > 0, Choices: []Choice{}}
 	var err error
@@ -198,6 +204,9 @@ func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, erro
 		return State{}, err
 	}
 	out.ExpiresAt = out.Session.ExpiresAt
+	if err := f.newDevice(ctx, s); err != nil {
+		return State{}, err
+	}
 	if s.by.Browser != uuid.Nil {
 		if err := guard.KnowTx(ctx, s.tx, s.user.ID, s.by.Browser, s.by.Device, s.by.Address); err != nil {
 			return State{}, err
@@ -206,4 +215,20 @@ func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, erro
 	return out, audit.RecordTx(ctx, s.tx, s.by, audit.Event{Action: "signed_in", Subject: s.user.ID, Data: map[string]any{
 		"assurance": done.assurance, "method": done.method, "session": out.Session.ID,
 	}})
+}
+
+// newDevice tells the user of a sign-in from where there was none before: a
+// browser that is not known, or by API an address and agent once a day. The
+// very first sign-in is no news.
+func (f *Flow) newDevice(ctx context.Context, s *step) error {
+	if s.lock.Browser() != uuid.Nil {
+		return nil
+	}
+	ever, here, err := audit.SeenTx(ctx, s.tx, s.user.ID, "signed_in", s.by, s.tx.Now.AddDate(0, 0, -1))
+	if err != nil || !ever || (here && s.front == session.Bearer) {
+		return err
+	}
+	return f.Judge.TellTx(ctx, s.tx, s.user, func(notMe string) mail.Kind {
+		return mail.NewDevice{Device: s.by.Device, Address: s.by.Address, At: s.tx.Now, NotMe: notMe}
+	})
 }

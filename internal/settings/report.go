@@ -1,0 +1,72 @@
+package settings
+
+import (
+	"context"
+	"errors"
+
+	"latchkey/internal/account"
+	"latchkey/internal/audit"
+	"latchkey/internal/fault"
+	"latchkey/internal/guard"
+	"latchkey/internal/pg"
+	"latchkey/internal/session"
+)
+
+// Reported is what a link of a notice is about.
+type Reported struct {
+	Kind account.LinkKind // NotMeLink or EmailUndoLink
+	Data account.LinkData
+}
+
+// Report looks at a "this wasn't me" or undo link without spending it: for the
+// page with the button. Scanners of mail open links, but press no buttons.
+func (f *Flow) Report(ctx context.Context, k account.LinkKind, token string) (Reported, error) {
+	link, err := f.Links.Find(ctx, f.DB, k, token, f.DB.Now())
+	return Reported{k, link.Data}, err
+}
+
+// NotMe is the button. It works signed out, so it only takes access away: it
+// ends sessions, trusted devices, open sign-ins and reset links, and undoes an
+// address change; it never removes, restores or weakens a method, a key set or
+// a password. For a week guarded changes need a proof older than the change.
+func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, token string) error {
+	link, err := f.Links.Find(ctx, f.DB, k, token, f.DB.Now())
+	if err != nil {
+		return err
+	}
+	by.Kind = audit.Anonymous
+	return f.DB.InTx(context.WithoutCancel(ctx), func(tx *pg.Tx) error {
+		if _, err := guard.LockTx(ctx, tx, link.User, by.Browser); err != nil {
+			return err
+		}
+		if err := f.Links.SpendTx(ctx, tx, link.ID); err != nil {
+			return err
+		}
+		if err := f.Judge.EndRestTx(ctx, tx, link.User, session.Keep{}); err != nil {
+			return err
+		}
+		if k == account.EmailUndoLink {
+			if err := f.undoEmail(ctx, tx, link); err != nil {
+				return err
+			}
+		}
+		if err := account.ReportTx(ctx, tx, link.User, link.Data.ChangedAt); err != nil {
+			return err
+		}
+		return audit.RecordTx(ctx, tx, by, audit.Event{
+			Action: "reported", Subject: link.User, Data: map[string]any{"link": k},
+		})
+	})
+}
+
+// undoEmail brings the old address back, unless it has an account by now.
+func (f *Flow) undoEmail(ctx context.Context, tx *pg.Tx, link account.Link) error {
+	err := account.ChangeEmailTx(ctx, tx, link.User, link.Data.OldEmail)
+	if errors.Is(err, account.ErrTaken) {
+		return fault.New(fault.Conflict, fault.StateConflict).Say("fault.undo_taken", nil)
+	}
+	if err != nil {
+		return err
+	}
+	return audit.RecordTx(ctx, tx, audit.Actor{Kind: audit.System}, audit.Event{Action: "email_change_undone", Subject: link.User})
+}
