@@ -71,3 +71,14 @@ func SeenTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, action string, by Ac
 	}
 	return row.Ever, row.Here, nil
 }
+
+// Happened reports whether an action was ever written down about a user.
+func Happened(ctx context.Context, q pg.Q, user uuid.UUID, action string) (bool, error) {
+	var found bool
+	err := q.GetContext(ctx, &found, `
+		SELECT EXISTS (SELECT FROM events WHERE subject_id = $1 AND action = $2)`, user, action)
+	if err != nil {
+		return false, fmt.Errorf("look for event %s: %w", action, err)
+	}
+	return found, nil
+}

@@ -51,20 +51,24 @@ func (f *Flow) RegenerateKeys(ctx context.Context, by audit.Actor, in session.Se
 			return noKeys
 		}
 		var err error
-		if set, err = f.Factors.NewSetTx(ctx, a.tx, a.user.ID); err != nil {
+		if set, err = f.renew(ctx, a); err != nil || !saved {
 			return err
 		}
-		if saved {
-			if err := factor.SavedTx(ctx, a.tx, a.user.ID, a.policy.RecoveryKeysViewable); err != nil {
-				return err
-			}
-		}
-		if err := a.event(ctx, "recovery_keys_regenerated", nil); err != nil {
-			return err
-		}
-		return f.notice(ctx, a, func(n mail.Notice) mail.Kind { return mail.RecoveryKeysRegenerated(n) })
+		return factor.SavedTx(ctx, a.tx, a.user.ID, a.policy.RecoveryKeysViewable)
 	})
 	return set, err
+}
+
+// renew makes a new set, and writes down and mails that it did.
+func (f *Flow) renew(ctx context.Context, a *act) (factor.Set, error) {
+	set, err := f.Factors.NewSetTx(ctx, a.tx, a.user.ID)
+	if err != nil {
+		return set, err
+	}
+	if err := a.event(ctx, "recovery_keys_regenerated", nil); err != nil {
+		return set, err
+	}
+	return set, f.notice(ctx, a, func(n mail.Notice) mail.Kind { return mail.RecoveryKeysRegenerated(n) })
 }
 
 // CheckKey tells whether a typed key is good, without spending it (🔒).

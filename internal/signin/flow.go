@@ -77,6 +77,7 @@ type State struct {
 	SessionToken  string
 	Session       session.Session
 	TrustedDevice string // token, when the device was to be trusted
+	TrustedFor    time.Duration
 	User          account.User
 	TwoFactor     bool
 }

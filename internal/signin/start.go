@@ -196,6 +196,7 @@ func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, erro
 	var err error
 	if s.in.TrustDevice && done.method != "" && s.policy.TrustedDeviceDays > 0 {
 		life := time.Duration(s.policy.TrustedDeviceDays) * 24 * time.Hour
+		out.TrustedFor = life
 		if out.TrustedDevice, n.TrustedDevice, err = f.Sessions.TrustTx(ctx, s.tx, s.by, s.user.ID, life); err != nil {
 			return State{}, err
 		}

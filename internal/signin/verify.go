@@ -248,6 +248,9 @@ func (f *Flow) UnsavedKeys(ctx context.Context, by audit.Actor, token string) (f
 		}
 		var err error
 		set, _, err = f.Factors.KeysTx(ctx, s.tx, s.user.ID, s.policy.RecoveryKeysViewable)
+		if set.SavedAt != nil {
+			set.Keys = nil // kept already: shown in a session only, after a confirmation
+		}
 		return err
 	})
 	return set, err
