@@ -38,6 +38,9 @@ func (a *API) Routes(r gin.IRouter) {
 	v1.POST("/sign-ups", edge.JSON(http.StatusCreated, a.signUp))
 	v1.POST("/sign-ins", edge.JSON(http.StatusOK, a.startSignIn))
 
+	v1.POST("/password-resets", edge.Do(a.askReset))
+	v1.POST("/password-resets/confirm", edge.Do(a.resetPassword))
+
 	open := v1.Group("/sign-ins/current", edge.Before(holdsSignIn), once)
 	open.GET("", edge.Get(a.currentSignIn))
 	open.DELETE("", edge.End(a.cancelSignIn))
@@ -55,6 +58,8 @@ func (a *API) Routes(r gin.IRouter) {
 	me.GET("/policy", edge.Get(a.myPolicy))
 	me.POST("/email-verification", edge.Bare(http.StatusAccepted, a.sendVerification))
 	me.POST("/email-verification/confirm", edge.JSON(http.StatusOK, a.confirmVerification))
+	me.POST("/email-change", edge.JSON(http.StatusAccepted, a.sendEmailChange))
+	me.POST("/email-change/confirm", edge.JSON(http.StatusOK, a.changeEmail))
 	me.POST("/confirmations", edge.JSON(http.StatusOK, a.confirm))
 	me.POST("/confirmations/email-code", edge.Bare(http.StatusAccepted, a.sendConfirmationCode))
 	me.POST("/password", edge.Do(a.changePassword))
@@ -119,6 +124,25 @@ func sessionOf(c *edge.Call) session.Session { return c.Gin.MustGet(sessionKey{}
 func (a *API) signUp(ctx context.Context, c *edge.Call, req signUpRequest) (meAnswer, error) {
 	u, err := a.SignIn.SignUp(ctx, c.By, signin.Person(req))
 	return me(u, false), err
+}
+
+type emailRequest struct {
+	Email string `json:"email"`
+}
+
+// askReset answers 202 whatever is known of the address.
+func (a *API) askReset(ctx context.Context, c *edge.Call, req emailRequest) error {
+	c.Status(http.StatusAccepted)
+	return a.SignIn.AskReset(ctx, c.By, req.Email)
+}
+
+type resetRequest struct {
+	Token    string `json:"token"`
+	Password string `json:"password"`
+}
+
+func (a *API) resetPassword(ctx context.Context, c *edge.Call, req resetRequest) error {
+	return a.SignIn.ResetPassword(ctx, c.By, req.Token, req.Password)
 }
 
 type signUpRequest struct {

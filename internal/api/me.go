@@ -83,6 +83,14 @@ func (a *API) confirmVerification(ctx context.Context, c *edge.Call, req codeReq
 	return profile(a.Settings.VerifyEmail(ctx, c.By, sessionOf(c), req.Code))
 }
 
+func (a *API) sendEmailChange(ctx context.Context, c *edge.Call, req emailRequest) (deliveryAnswer, error) {
+	return delivery(a.Settings.SendEmailChange(ctx, c.By, sessionOf(c), req.Email))
+}
+
+func (a *API) changeEmail(ctx context.Context, c *edge.Call, req codeRequest) (meAnswer, error) {
+	return profile(a.Settings.ChangeEmail(ctx, c.By, sessionOf(c), req.Code))
+}
+
 type confirmationRequest struct {
 	Password string `json:"password,omitzero"`
 	Method   string `json:"method,omitzero"`
