@@ -70,7 +70,7 @@ func Open(url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read database address: %w", err)
 	}
-	db := sqlx.NewDb(sql.OpenDB(conn), "postgres")
+	db := sqlx.NewDb(sql.OpenDB(preparing{conn}), "postgres")
 	db.SetMaxOpenConns(o.MaxConns)
 	db.SetMaxIdleConns(o.MaxConns)
 	db.SetConnMaxLifetime(30 * time.Minute)
