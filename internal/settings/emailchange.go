@@ -48,8 +48,8 @@ func (f *Flow) SendEmailChange(ctx context.Context, by audit.Actor, in session.S
 }
 
 func (f *Flow) tellOwner(ctx context.Context, a *act, owner account.User) error {
-	n, err := mail.CountTx(ctx, a.tx, mail.AddressTaken{}, owner.Email, a.tx.Now.Add(-24*time.Hour))
-	if err != nil || n >= takenMailsPerDay {
+	ok, err := mail.AllowTx(ctx, a.tx, mail.AddressTaken{}, owner.Email, a.tx.Now.Add(-24*time.Hour), takenMailsPerDay)
+	if err != nil || !ok {
 		return err
 	}
 	_, err = f.Outbox.QueueTx(ctx, a.tx, proof.To(owner), mail.AddressTaken{

@@ -109,8 +109,8 @@ func (f *Flow) tellOwnerTx(ctx context.Context, tx *pg.Tx, by audit.Actor, email
 	if err != nil || !found {
 		return err
 	}
-	n, err := mail.CountTx(ctx, tx, mail.AddressTaken{}, email, tx.Now.Add(-24*time.Hour))
-	if err != nil || n >= takenMailsPerDay {
+	ok, err := mail.AllowTx(ctx, tx, mail.AddressTaken{}, email, tx.Now.Add(-24*time.Hour), takenMailsPerDay)
+	if err != nil || !ok {
 		return err
 	}
 	_, err = f.Outbox.QueueTx(ctx, tx, proof.To(owner), mail.AddressTaken{Device: by.Device, Address: by.Address, At: tx.Now})
