@@ -1,5 +1,3 @@
-// Package api is the JSON front: routes, the structs of requests and answers,
-// and the description of it all, openapi.yaml, to which the tests hold it.
 package api
 
 import (

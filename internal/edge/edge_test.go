@@ -272,6 +272,27 @@ func TestACallWithoutFieldsTakesNoneOrBraces(t *testing.T) {
 	}
 }
 
+func TestAnswersAreWrittenOneWay(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	there := time.Date(2026, 1, 2, 4, 4, 5, 600_000_000, time.FixedZone("there", 3600))
+	h.Engine.GET("/api/v1/x", edge.Get(func(_ context.Context, c *edge.Call) (any, error) {
+		c.Header("ETag", `"7"`)
+		return struct {
+			At    time.Time  `json:"at"`
+			Maybe *time.Time `json:"maybe"`
+			Never *time.Time `json:"never"`
+			List  []string   `json:"list"`
+			Text  string     `json:"text"`
+		}{At: there, Maybe: &there, Text: "<&>"}, nil
+	}))
+	w := h.ask("GET", "/api/v1/x", "")
+	const want = `{"at":"2026-01-02T03:04:05.6Z","maybe":"2026-01-02T03:04:05.6Z","never":null,"list":[],"text":"<&>"}`
+	if w.Body.String() != want || w.Header().Get("ETag") != `"7"` {
+		t.Errorf("%s", w.Body)
+	}
+}
+
 func TestAPanicIsAProblemAndTellsNoHeaders(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	json "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"latchkey/internal/audit"
@@ -22,6 +24,11 @@ type Call struct {
 	Gin    *gin.Context // for what a front's own middleware left there
 	status int
 }
+
+// utc writes every time in UTC, wherever the database thinks it is.
+var utc = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, t time.Time) error {
+	return enc.WriteToken(jsontext.String(t.UTC().Format(time.RFC3339Nano)))
+}))
 
 // ID reads a path parameter. What is not a UUID is not found, like an id of
 // someone else.
@@ -155,7 +162,7 @@ func handle(status int, f func(context.Context, *Call) (any, error)) gin.Handler
 		}
 		// Encoded whole before the first byte: a failure here is still a 500.
 		// Nil lists become [], never null.
-		body, err := json.Marshal(ans, json.Deterministic(true))
+		body, err := json.Marshal(ans, json.Deterministic(true), utc)
 		if err != nil {
 			Problem(g, err)
 			return

@@ -83,7 +83,7 @@ func TestWhatDoesNotFitIsSeen(t *testing.T) {
 		"null for a list": {"GET", "/me/two-factor", lks, nil, 200,
 			`{"enabled":false,"methods":null,"preferred":null,"recovery_keys":{"total":0,"left":0,"generated_at":null},"required":{"by":null,"from":null}}`, "", "does not fit"},
 		"an event": {"GET", "/me/events?cursor=x", lks, nil, 200,
-			`{"items":[{"id":"17","at":` + at + `,"action":"sign_in","actor":{"kind":"user","id":` + id + `},"subject_id":null,"address":"1.2.3.4","device":"curl","data":{"n":[1]}}],"next_cursor":null}`, "", ""},
+			`{"items":[{"id":` + id + `,"at":` + at + `,"action":"sign_in","actor":{"kind":"user","id":` + id + `},"subject_id":null,"address":"1.2.3.4","device":"curl","data":{"n":[1]}}],"next_cursor":null}`, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
