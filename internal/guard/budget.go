@@ -47,7 +47,9 @@ func (b budget) wait(now time.Time) time.Duration {
 		delay := firstCodeDelay << (n - freeCodes) // 30 s, 1, 2, 4, 8 min
 		return max(recent[n-1].Add(delay).Sub(now), 0)
 	default:
-		return max(recent[n-codesPerHour].Add(time.Hour).Sub(now), 0)
+		hourOld := recent[n-codesPerHour].Add(time.Hour)
+		// Nine are left then, and the last of them may ask for more.
+		return hourOld.Sub(now) + b.wait(hourOld)
 	}
 }
 
@@ -72,10 +74,26 @@ func (b *budget) fail(now time.Time) Alarm {
 		until := now.Add(freeze)
 		b.Until = &until
 		return Frozen
-	case len(since(b.Failures, now.Add(-time.Hour))) == codesPerHour:
+	case b.tenthAt(len(b.Failures)-1) && !b.warnedLately(now):
 		return Guessing
 	}
 	return Quiet
+}
+
+// tenthAt reports whether a failure made ten within an hour.
+func (b *budget) tenthAt(i int) bool {
+	return i+1 >= codesPerHour && b.Failures[i+1-codesPerHour].After(b.Failures[i].Add(-time.Hour))
+}
+
+// warnedLately reports whether an earlier failure of this day was a tenth: one
+// mail says it, and guesses that go on at the pace of the waits add no more.
+func (b *budget) warnedLately(now time.Time) bool {
+	for i, at := range b.Failures[:len(b.Failures)-1] {
+		if at.After(now.Add(-freeze)) && b.tenthAt(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // Figures of the password step.
@@ -95,7 +113,8 @@ func passwordWait(failures pg.Times, now time.Time) time.Duration {
 	case n < freePasswords:
 		return 0
 	case n >= passwordsPerDay:
-		return max(recent[n-passwordsPerDay].Add(24*time.Hour).Sub(now), 0)
+		dayOld := recent[n-passwordsPerDay].Add(24 * time.Hour)
+		return dayOld.Sub(now) + passwordWait(recent, dayOld)
 	default:
 		delay := min(2*time.Second<<min(n-freePasswords, 5), maxPasswordDelay)
 		return max(recent[n-1].Add(delay).Sub(now), 0)
