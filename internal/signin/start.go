@@ -60,18 +60,20 @@ func (f *Flow) Start(ctx context.Context, by audit.Actor, c Credentials) (State,
 				return err
 			}
 		}
-		if err := meter.JudgeTx(ctx, tx, right); err != nil {
+		if found {
+			if s.user, err = account.ByID(ctx, tx, u.ID); err != nil {
+				return err
+			}
+			// Disabled, or changed while this one was judged: charged like a wrong
+			// one, or a meter that stands still would tell that it is right.
+			right = right && s.user.Status == account.Active && s.user.PasswordHash == u.PasswordHash
+		}
+		if err := meter.JudgeTx(ctx, tx, right && found); err != nil {
 			return err
 		}
 		if !right || !found {
 			refused = wrongCredentials
 			return f.noteWrongPassword(ctx, s, u)
-		}
-		if s.user, err = account.ByID(ctx, tx, u.ID); err != nil {
-			return err
-		}
-		if s.user.Status != account.Active || s.user.PasswordHash != u.PasswordHash {
-			return wrongCredentials // disabled, or changed while this one was judged
 		}
 		if fresh != "" {
 			if err := account.RehashTx(ctx, tx, u.ID, u.PasswordHash, fresh); err != nil {
