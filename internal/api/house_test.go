@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/mail"
 	"net/url"
@@ -242,4 +243,31 @@ func (s *safeBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+// send posts as a caller who may hang up.
+func (h *house) send(ctx context.Context, token, path, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.base+apitest.Prefix+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// until waits for what nobody announces.
+func (h *house) until(what string, so func() bool) {
+	h.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !so(); <-tick.C {
+		if time.Now().After(end) {
+			h.t.Fatalf("still not so: %s", what)
+		}
+	}
 }
