@@ -109,12 +109,8 @@ func (f *Flow) tellOwnerTx(ctx context.Context, tx *pg.Tx, by audit.Actor, email
 	if err != nil || !found {
 		return err
 	}
-	// The owner's lock makes the count exact: strangers may come all at once.
-	if _, err := guard.LockTx(ctx, tx, owner.ID, uuid.Nil); err != nil {
-		return err
-	}
-	n, err := mail.CountTx(ctx, tx, mail.AddressTaken{}, email, tx.Now.Add(-24*time.Hour))
-	if err != nil || n >= takenMailsPerDay {
+	ok, err := mail.AllowTx(ctx, tx, mail.AddressTaken{}, email, tx.Now.Add(-24*time.Hour), takenMailsPerDay)
+	if err != nil || !ok {
 		return err
 	}
 	_, err = f.Outbox.QueueTx(ctx, tx, proof.To(owner), mail.AddressTaken{Device: by.Device, Address: by.Address, At: tx.Now})
