@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,13 +55,24 @@ func TestEveryShellBlockOfTheREADMEWorks(t *testing.T) {
 }
 
 func runDev(t *testing.T, dev, call string) {
-	clone := filepath.Join(t.TempDir(), "latchkey")
+	// Not t.TempDir, which the user that Postgres runs as may not enter.
+	dir, err := os.MkdirTemp("", "latchkey-readme-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // a clone of public code
+		t.Fatal(err)
+	}
+	clone := filepath.Join(dir, "latchkey")
 	if out, err := exec.Command("git", "clone", "-q", filepath.Join("..", ".."), clone).CombinedOutput(); err != nil {
 		t.Fatalf("git clone: %v\n%s", err, out)
 	}
 	cmd := exec.Command("sh", "-c", "exec "+dev)
 	cmd.Dir = clone
 	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
+	// A terminal's Ctrl-C reaches go run and latchkey alike.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p := start(t, cmd)
 	var said strings.Builder
 	for !strings.Contains(said.String(), "Ctrl-C stops it") {
@@ -84,8 +96,7 @@ func runDev(t *testing.T, dev, call string) {
 	if err != nil || json.Unmarshal(out, &answer) != nil || answer.Status != "complete" || answer.Session == "" {
 		t.Errorf("the call answered %s (%v)", out, err)
 	}
-	// go run is the parent and passes an interrupt on to latchkey.
-	_ = cmd.Process.Signal(os.Interrupt)
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 	select {
 	case <-p.done:
 	case <-time.After(20 * time.Second):
