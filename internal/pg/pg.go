@@ -25,6 +25,7 @@ type DB struct {
 	*sqlx.DB
 	Clock  func() time.Time // time.Now outside tests
 	notify *notifier
+	limit  time.Duration // of one statement or transaction, 0: none
 }
 
 // Tx is a transaction and the instant at which it happens (UTC, microseconds,
@@ -76,8 +77,45 @@ func Open(url string, o Options) (*DB, error) {
 	db.SetConnMaxLifetime(30 * time.Minute)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	d := &DB{DB: db, Clock: time.Now}
+	if o.StatementTimeout > 0 {
+		d.limit = o.StatementTimeout + limitSlack
+	}
 	d.notify = newNotifier(db.DB)
 	return d, nil
+}
+
+// limitSlack is what a client waits beyond the server's own limit, for a
+// server that does not answer at all.
+const limitSlack = 500 * time.Millisecond
+
+// bound ends what a server leaves unanswered, so that a request that can't be
+// judged fails within two seconds.
+func (d *DB) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d.limit == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d.limit)
+}
+
+// GetContext reads one row.
+func (d *DB) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
+	return d.DB.GetContext(ctx, dest, query, args...)
+}
+
+// SelectContext reads rows.
+func (d *DB) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
+	return d.DB.SelectContext(ctx, dest, query, args...)
+}
+
+// ExecContext writes.
+func (d *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
+	return d.DB.ExecContext(ctx, query, args...)
 }
 
 // Close ends the notifier and the pool.
@@ -94,6 +132,8 @@ func (d *DB) Now() time.Time { return d.Clock().UTC().Truncate(time.Microsecond)
 // result of f and not its error. Hooks given to AfterCommit run once the
 // commit is known.
 func (d *DB) InTx(ctx context.Context, f func(*Tx) error) error {
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
 	stx, err := d.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -152,7 +192,7 @@ func Down(err error) bool {
 		return e.Code == "25006" || e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03"
 	}
 	var n net.Error
-	return errors.Is(err, sql.ErrConnDone) || errors.As(err, &n) || errors.Is(err, context.DeadlineExceeded) || isBadConn(err)
+	return errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || errors.As(err, &n) || errors.Is(err, context.DeadlineExceeded) || isBadConn(err)
 }
 
 // Affected returns the row count of a write, which is its verdict.
