@@ -59,7 +59,8 @@ var arrows = map[string][]string{
 	"web": with(append(flows, capabilities...), "pg", "edge", "fault", "seal", "text", "templates"),
 
 	// The worker sends mails and sweeps what the capabilities own.
-	"worker": with(capabilities, "pg", "seal", "config", "text", "migrations"),
+	// edge: it keeps the table of Idempotency-Key.
+	"worker": with(capabilities, "pg", "seal", "config", "text", "migrations", "edge"),
 	"app": with(append(flows, capabilities...),
 		"api", "web", "proof", "edge", "config", "fault", "migrations", "pg", "seal", "templates", "text"),
 	// Commands call the flows on app.App, as the actor "host", in the flows' own

@@ -63,6 +63,8 @@ type Worker struct {
 	codes   *asynq.Server
 	notices *asynq.Server
 	dbURL   string
+	db      *pg.DB
+	chores  []chore
 }
 
 // New makes a worker. It connects to nothing: a worker may start before what
@@ -89,6 +91,8 @@ func New(o Options) (*Worker, error) {
 		client: asynq.NewClientFromRedisClient(rdb),
 		sender: outbox.NewSender(server(o.Config.SMTP)),
 		dbURL:  o.DatabaseURL,
+		db:     o.DB,
+		chores: chores(),
 	}
 	w.relay = newRelay(w.ledger, w.client, o.terms, o.Log)
 	w.deliver = &deliverer{
@@ -135,6 +139,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	wg.Go(func() { w.listen(ctx) })
 	wg.Go(func() { w.relay.run(ctx) })
 	wg.Go(func() { w.sweep(ctx) })
+	wg.Go(func() { room(ctx, w.db, w.chores, w.log) })
 	<-ctx.Done()
 	wg.Wait() // nothing more is offered
 	wg.Go(w.codes.Shutdown)
