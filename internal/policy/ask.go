@@ -55,38 +55,60 @@ func (p Policy) Ask(f Facts, now time.Time) Asks {
 	a := Asks{}
 	a.By, a.From = p.rule(f)
 	a.Due = a.By != NoRule && !a.From.After(now)
-	satisfied := false
-	if f.HasApp {
-		a.Verify = append(a.Verify, App)
-		satisfied = satisfied || p.AppMethod != Off
-	}
-	if f.HasEmail && p.emailAccepted(f) {
-		a.Verify = append(a.Verify, Email)
-		satisfied = true
-	}
-	if len(a.Verify) == 0 && f.HasEmail {
+	a.Verify = p.accepted(f)
+	satisfied := len(a.Verify) > 0
+	if !satisfied {
 		// A policy that turned the only method off never strands anyone: the
 		// old one is proved once more, and then another is enrolled.
-		a.Verify = []Kind{Email}
+		a.Verify = f.strongest()
 	}
+	// Nothing is enrolled where nothing can be: a sign-in never leads into a
+	// screen without a way on.
 	if f.HasApp || f.HasEmail {
 		a.Enrol = (!satisfied || a.By == ByReset) && p.canAdd(f)
 		return a
 	}
-	a.Enrol = a.By != NoRule
+	a.Enrol = a.By != NoRule && p.canAdd(f)
 	if a.Enrol && !a.Due {
 		a.SkippableUntil = a.From
 	}
 	return a
 }
 
-// emailAccepted: fallback means only while the user has no app, never for admins.
+// accepted lists what the user has and the policy takes, strongest first.
+func (p Policy) accepted(f Facts) []Kind {
+	var out []Kind
+	if f.HasApp && p.AppMethod != Off {
+		out = append(out, App)
+	}
+	if f.HasEmail && p.emailAccepted(f) {
+		out = append(out, Email)
+	}
+	return out
+}
+
+// strongest is the best method that the user has on, whatever the policy.
+func (f Facts) strongest() []Kind {
+	switch {
+	case f.HasApp:
+		return []Kind{App}
+	case f.HasEmail:
+		return []Kind{Email}
+	}
+	return nil
+}
+
+// Satisfied reports whether one of the user's methods is one that the policy takes.
+func (p Policy) Satisfied(f Facts) bool { return len(p.accepted(f)) > 0 }
+
+// emailAccepted: fallback means only while the user has no app, never for
+// admins. An app that the policy takes no more is none to fall back from.
 func (p Policy) emailAccepted(f Facts) bool {
 	switch p.EmailMethod {
 	case Allowed:
 		return true
 	case Fallback:
-		return !f.HasApp && !f.Admin
+		return !(f.HasApp && p.AppMethod != Off) && !f.Admin
 	default:
 		return false
 	}
@@ -126,20 +148,27 @@ func (p Policy) EmailCompletes(f Facts, now time.Time) bool {
 	return !p.ResetRequiresOtherChannel || !f.resetLately(now)
 }
 
+// TrustsDevices reports whether this user's trusted devices count: under
+// `fallback`, and stricter, an admin's don't.
+func (p Policy) TrustsDevices(f Facts) bool {
+	return p.TrustedDeviceDays > 0 && !(f.Admin && p.EmailMethod != Allowed)
+}
+
 func (f Facts) resetLately(now time.Time) bool {
 	return f.ResetByMail != nil && now.Before(f.ResetByMail.Add(otherChannelFor))
 }
 
-// rule finds what requires two-factor of the user: a reset and an admin's word
-// have no grace; the policy's deadline is the earliest ever computed.
+// rule finds what requires two-factor of the user: a reset, which has no
+// grace, else whichever of the admin's word and the policy comes first.
 func (p Policy) rule(f Facts) (By, *time.Time) {
 	if f.ResetAt != nil {
 		return ByReset, f.ResetAt
 	}
-	if f.RequiredFrom != nil {
+	d := p.Deadline(f)
+	switch {
+	case f.RequiredFrom != nil && (d == nil || !d.Before(*f.RequiredFrom)):
 		return ByAdmin, f.RequiredFrom
-	}
-	if d := p.Deadline(f); d != nil {
+	case d != nil:
 		return ByPolicy, d
 	}
 	return NoRule, nil
@@ -159,7 +188,7 @@ func (p Policy) Deadline(f Facts) *time.Time {
 	if f.CreatedAt.After(start) {
 		start = f.CreatedAt
 	}
-	d := start.AddDate(0, 0, p.GraceDays)
+	d := start.Add(p.Grace())
 	if f.EnrolBy != nil && f.EnrolBy.Before(d) {
 		d = *f.EnrolBy
 	}

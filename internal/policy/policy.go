@@ -103,6 +103,10 @@ type Policy struct {
 	SavedBy string // user id; empty: the host
 }
 
+// Grace is how long an enrolment may be put off. Days are of 24 hours, so that
+// Postgres, which stores deadlines in batches, reckons as Go does.
+func (r Rules) Grace() time.Duration { return time.Duration(r.GraceDays) * 24 * time.Hour }
+
 // Idle is how long a session may rest.
 func (r Rules) Idle() time.Duration { return time.Duration(r.SessionIdleMinutes) * time.Minute }
 

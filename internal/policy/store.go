@@ -35,26 +35,13 @@ type rulesRow struct {
 
 // Current reads the version in force.
 func Current(ctx context.Context, q pg.Q) (Policy, error) {
-	var row struct {
-		Version int           `db:"version"`
-		Rules   []byte        `db:"rules"`
-		SavedAt time.Time     `db:"saved_at"`
-		SavedBy uuid.NullUUID `db:"saved_by"`
-	}
-	err := q.GetContext(ctx, &row, `
+	var r row
+	err := q.GetContext(ctx, &r, `
 		SELECT version, rules, saved_at, saved_by FROM policies ORDER BY version DESC LIMIT 1`)
 	if err != nil {
 		return Policy{}, fmt.Errorf("read policy: %w", err)
 	}
-	rules := rulesRow(Compatible.Rules())
-	if err := json.Unmarshal(row.Rules, &rules); err != nil {
-		return Policy{}, fmt.Errorf("read policy %d: %w", row.Version, err)
-	}
-	p := Policy{Rules: Rules(rules), Version: row.Version, SavedAt: row.SavedAt.UTC()}
-	if row.SavedBy.Valid {
-		p.SavedBy = row.SavedBy.UUID.String()
-	}
-	return p, nil
+	return r.policy()
 }
 
 // AppendTx adds the next version. Two writers of one version meet in the

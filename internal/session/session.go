@@ -70,6 +70,8 @@ type Session struct {
 	ConfirmedUntil *time.Time
 	ConfirmedBy    string
 	ConfirmedSince *time.Time // since when the proof of the confirmation exists
+	ConfirmedAt    *time.Time // last confirmation
+	RestedAt       *time.Time // last use that followed a rest of AdminIdle; nil: there was none
 	Device         string
 	Address        string
 	Browser        uuid.UUID
@@ -81,6 +83,30 @@ type Session struct {
 // Confirmed reports whether 🔒 acts are open to it.
 func (s Session) Confirmed(now time.Time) bool {
 	return s.ConfirmedUntil != nil && s.ConfirmedUntil.After(now)
+}
+
+// Admin pages have limits of their own under every policy.
+const (
+	AdminIdle         = 15 * time.Minute
+	AdminLifetime     = 12 * time.Hour
+	adminConfirmation = 5 * time.Minute
+)
+
+// Rules reports whether admin pages are open to it: not after a rest, and not
+// half a day after it was last proved who this is. A confirmation opens them.
+func (s Session) Rules(now time.Time) bool {
+	proved := s.CreatedAt
+	if s.ConfirmedAt != nil && s.ConfirmedAt.After(proved) {
+		proved = *s.ConfirmedAt
+	}
+	rested := s.RestedAt != nil && !proved.After(*s.RestedAt)
+	return !rested && now.Before(proved.Add(AdminLifetime)) && now.Before(s.LastSeenAt.Add(AdminIdle))
+}
+
+// ConfirmedToRule reports whether an admin's 🔒 acts are open to it: those want
+// a confirmation of the last five minutes.
+func (s Session) ConfirmedToRule(now time.Time) bool {
+	return s.Confirmed(now) && s.ConfirmedAt != nil && now.Before(s.ConfirmedAt.Add(adminConfirmation))
 }
 
 // Store makes and finds sessions.
@@ -141,15 +167,16 @@ func (s *Store) CreateTx(ctx context.Context, tx *pg.Tx, by audit.Actor, n New) 
 	if n.Confirmed > 0 {
 		until := tx.Now.Add(n.Confirmed)
 		out.ConfirmedUntil, out.ConfirmedBy, out.ConfirmedSince = &until, n.Method, n.Since
+		out.ConfirmedAt = &tx.Now
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO sessions (id, user_id, token_digest, front, assurance, method, method_at,
 			confirmed_until, confirmed_by, idle_minutes, device, address, browser, trusted_device,
-			created_at, last_seen_at, expires_at, confirmed_since)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17)`,
+			created_at, last_seen_at, expires_at, confirmed_since, confirmed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18)`,
 		id, n.User, digest, n.Front, n.Assurance, n.Method, out.MethodAt,
 		out.ConfirmedUntil, out.ConfirmedBy, int(n.Idle/time.Minute), by.Device, by.Address,
-		null(by.Browser), null(n.TrustedDevice), tx.Now, tx.Now.Add(n.Lifetime), out.ConfirmedSince)
+		null(by.Browser), null(n.TrustedDevice), tx.Now, tx.Now.Add(n.Lifetime), out.ConfirmedSince, out.ConfirmedAt)
 	if err != nil {
 		return Session{}, "", fmt.Errorf("create session: %w", err)
 	}
@@ -166,6 +193,8 @@ type row struct {
 	ConfirmedUntil sql.NullTime  `db:"confirmed_until"`
 	ConfirmedBy    string        `db:"confirmed_by"`
 	ConfirmedSince sql.NullTime  `db:"confirmed_since"`
+	ConfirmedAt    sql.NullTime  `db:"confirmed_at"`
+	RestedAt       sql.NullTime  `db:"rested_at"`
 	Idle           int           `db:"idle_minutes"`
 	Device         string        `db:"device"`
 	Address        string        `db:"address"`
@@ -179,7 +208,7 @@ func (r row) session() Session {
 	return Session{
 		ID: r.ID, User: r.User, Front: r.Front, Assurance: r.Assurance, Method: r.Method,
 		MethodAt: instant(r.MethodAt), ConfirmedUntil: instant(r.ConfirmedUntil), ConfirmedBy: r.ConfirmedBy,
-		ConfirmedSince: instant(r.ConfirmedSince),
+		ConfirmedSince: instant(r.ConfirmedSince), ConfirmedAt: instant(r.ConfirmedAt), RestedAt: instant(r.RestedAt),
 		Device:         r.Device, Address: r.Address, Browser: r.Browser.UUID, CreatedAt: r.CreatedAt.UTC(),
 		LastSeenAt: r.LastSeenAt.UTC(),
 		ExpiresAt:  earlier(r.ExpiresAt, r.LastSeenAt.Add(time.Duration(r.Idle)*time.Minute)).UTC(),
@@ -200,7 +229,7 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 	var r row
 	err := db.GetContext(ctx, &r, `
 		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		       confirmed_since, confirmed_at, rested_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE token_digest = ANY($1) AND expires_at > $2
 		  AND last_seen_at + idle_minutes * interval '1 minute' > $2`, pg.Array(digests), now)
@@ -212,8 +241,13 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 	}
 	if now.Sub(r.LastSeenAt) >= seenEvery {
 		if _, err := db.ExecContext(ctx, `
-			UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, r.ID, now); err != nil {
+			UPDATE sessions
+			SET last_seen_at = $2, rested_at = CASE WHEN last_seen_at <= $3 THEN $2 ELSE rested_at END
+			WHERE id = $1 AND last_seen_at < $2`, r.ID, now, now.Add(-AdminIdle)); err != nil {
 			return Session{}, fmt.Errorf("note use of session: %w", err)
+		}
+		if now.Sub(r.LastSeenAt) >= AdminIdle {
+			r.RestedAt = sql.NullTime{Time: now, Valid: true}
 		}
 		r.LastSeenAt = now
 	}
@@ -226,7 +260,7 @@ func (s *Store) HoldTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Session, e
 	var r row
 	err := tx.GetContext(ctx, &r, `
 		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		       confirmed_since, confirmed_at, rested_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		FOR UPDATE`, id, tx.Now)
@@ -265,7 +299,7 @@ func (s *Store) ConfirmTx(ctx context.Context, tx *pg.Tx, held Session, c Confir
 		    token_digest = coalesce($5, token_digest),
 		    method = CASE WHEN $3 = '' THEN method ELSE $3 END,
 		    method_at = CASE WHEN $3 = '' THEN method_at ELSE $6 END,
-		    confirmed_since = $7
+		    confirmed_since = $7, confirmed_at = $6
 		WHERE id = $1`, held.ID, c.Until, c.Method, a, digest, tx.Now, c.Since)
 	if err != nil {
 		return "", fmt.Errorf("confirm session: %w", err)
@@ -291,7 +325,7 @@ func (s *Store) List(ctx context.Context, q pg.Q, user uuid.UUID, now time.Time)
 	var rows []row
 	err := q.SelectContext(ctx, &rows, `
 		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		       confirmed_since, confirmed_at, rested_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE user_id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		ORDER BY created_at DESC, id DESC`, user, now)
