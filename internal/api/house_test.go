@@ -271,3 +271,5 @@ func (h *house) until(what string, so func() bool) {
 		}
 	}
 }
+
+func contains(s, part string) bool { return strings.Contains(s, part) }

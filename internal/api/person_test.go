@@ -259,3 +259,12 @@ func (p *person) require() {
 }
 
 func requireEveryone(r *policy.Rules) { r.Require = policy.Everyone }
+
+func mustID(h *house, id string) uuid.UUID {
+	h.t.Helper()
+	out, err := uuid.Parse(id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out
+}
