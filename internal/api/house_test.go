@@ -36,6 +36,7 @@ type house struct {
 	cfg   *config.Config
 	log   *safeBuffer
 	app   *app.App
+	set   func(*config.Config) // settings other than the usual; nil: none
 	base  string
 	api   *apitest.Client
 }
@@ -69,6 +70,9 @@ func (h *house) open(options ...pgtest.Option) {
 	h.cfg = &config.Config{
 		BaseURL: at, SignUpOpen: true, Brand: config.Brand{Name: "Latchkey"},
 		MailFrom: mail.Address{Name: "Latchkey", Address: "no-reply@example.com"},
+	}
+	if h.set != nil {
+		h.set(h.cfg)
 	}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.app, err = app.New(h.t.Context(), app.Options{Config: h.cfg, DB: h.db, Keys: h.keys, Log: log})

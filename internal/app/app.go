@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/config"
 	"latchkey/internal/edge"
 	"latchkey/internal/factor"
+	"latchkey/internal/guard"
 	"latchkey/internal/mail"
 	"latchkey/internal/pg"
 	"latchkey/internal/policy"
@@ -80,10 +81,15 @@ func (a *App) flows(o Options) {
 	links := account.NewLinks(o.Keys.Tokens)
 	judge := &proof.Judge{Factors: factors, Sessions: sessions, Outbox: outbox, Links: links}
 	passwords := account.NewPasswords()
+	var limits *guard.Limits // per client address
+	if o.Config.IPLimits {
+		limits = guard.NewLimits(o.Config.IPLimitsExempt)
+	}
+	factors.Limits = limits
 	brand := o.Config.Brand.Name
 	a.SignIn = signin.New(signin.Flow{
 		DB: o.DB, Keys: o.Keys, Passwords: passwords, Sessions: sessions, Factors: factors,
-		Outbox: outbox, Judge: judge, Links: links, Brand: brand,
+		Outbox: outbox, Judge: judge, Links: links, Limits: limits, Brand: brand,
 	})
 	a.Settings = &settings.Flow{
 		DB: o.DB, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox, Judge: judge, Links: links,

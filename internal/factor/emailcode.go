@@ -91,6 +91,9 @@ func (s *Store) MailCodeTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Req
 	if err := s.budgetTx(ctx, tx, r); err != nil {
 		return Delivery{}, err
 	}
+	if err := s.Limits.CodeMailTx(ctx, tx, by.Address); err != nil {
+		return Delivery{}, err
+	}
 	if live != nil {
 		return s.repeatTx(ctx, tx, by, r, *live)
 	}

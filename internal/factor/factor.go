@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"latchkey/internal/guard"
 	"latchkey/internal/mail"
 	"latchkey/internal/pg"
 	"latchkey/internal/seal"
@@ -56,12 +57,14 @@ type Method struct {
 
 // Store keeps the factors of all users.
 type Store struct {
+	Limits *guard.Limits // of mails per client address; nil: none
+
 	keys   *seal.Keys
 	outbox *mail.Outbox
 }
 
 // NewStore makes a store over the keysets and the outbox.
-func NewStore(keys *seal.Keys, outbox *mail.Outbox) *Store { return &Store{keys, outbox} }
+func NewStore(keys *seal.Keys, outbox *mail.Outbox) *Store { return &Store{keys: keys, outbox: outbox} }
 
 // Methods lists what a user has on, apps first, oldest first.
 func Methods(ctx context.Context, q pg.Q, user uuid.UUID) ([]Method, error) {

@@ -18,6 +18,11 @@ type PasswordMeter struct {
 	Digest  []byte    // of the canonical address
 	User    uuid.UUID // zero: no such account
 	Browser uuid.UUID // proved by the caller's cookie; zero: none
+
+	// Whoever guesses from one address at many accounts has a budget too; a
+	// known browser neither counts on it nor is refused by it.
+	Limits  *Limits
+	Address string
 }
 
 // Look reads the meter without a lock, before a password is hashed: it only
@@ -27,7 +32,10 @@ func (m PasswordMeter) Look(ctx context.Context, q pg.Q, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return refusal(failures, known, now)
+	if err := refusal(failures, known, now); err != nil || known {
+		return err
+	}
+	return m.Limits.PasswordLook(ctx, q, m.Address, now)
 }
 
 // JudgeTx locks the meter, refuses when the budget is gone (right or wrong,
@@ -47,8 +55,15 @@ func (m PasswordMeter) JudgeTx(ctx context.Context, tx *pg.Tx, right bool) error
 	if err := refusal(failures, known, tx.Now); err != nil {
 		return err
 	}
-	if right {
+	switch {
+	case right && known:
 		return nil
+	case right:
+		return m.Limits.PasswordLook(ctx, tx, m.Address, tx.Now)
+	case !known:
+		if err := m.Limits.WrongPasswordTx(ctx, tx, m.Address); err != nil {
+			return err
+		}
 	}
 	failures = append(since(failures, tx.Now.Add(-24*time.Hour)), tx.Now)
 	if known {
@@ -78,7 +93,8 @@ func refusal(failures pg.Times, known bool, now time.Time) error {
 func (m PasswordMeter) ensureTx(ctx context.Context, tx *pg.Tx) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO password_meters (address_digest, failures, updated_at) VALUES ($1, '{}', $2)
-		ON CONFLICT ON CONSTRAINT password_meters_pk DO NOTHING`, m.Digest, tx.Now)
+		ON CONFLICT ON CONSTRAINT password_meters_pk
+		DO UPDATE SET updated_at = excluded.updated_at -- locked, or a sweep could take it away before it is charged`, m.Digest, tx.Now)
 	if err != nil {
 		return fmt.Errorf("make password meter: %w", err)
 	}

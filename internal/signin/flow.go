@@ -35,7 +35,8 @@ type Flow struct {
 	Outbox    *mail.Outbox
 	Judge     *proof.Judge
 	Links     *account.Links
-	Brand     string // what a password must not be made of
+	Limits    *guard.Limits // per client address; nil: none
+	Brand     string        // what a password must not be made of
 
 	asked chan struct{}
 }

@@ -34,6 +34,9 @@ func (f *Flow) AskReset(ctx context.Context, by audit.Actor, typed string) error
 		return bad
 	}
 	return f.DB.InTx(context.WithoutCancel(ctx), func(tx *pg.Tx) error {
+		if err := f.Limits.CodeMailTx(ctx, tx, by.Address); err != nil {
+			return err
+		}
 		tx.AfterCommit(f.wake)
 		return account.AskTx(ctx, tx, by, account.PasswordResetLink, email)
 	})

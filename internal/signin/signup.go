@@ -40,6 +40,9 @@ func (f *Flow) SignUp(ctx context.Context, by audit.Actor, p Person) (account.Us
 	if !rules.SignUpOpen {
 		return account.User{}, fault.New(fault.Forbidden, fault.SignUpClosed)
 	}
+	if err := f.Limits.SignUpLook(ctx, f.DB, by.Address, f.DB.Now()); err != nil {
+		return account.User{}, err
+	}
 	u, err := f.person(ctx, p, rules)
 	if err != nil {
 		return account.User{}, err
@@ -47,6 +50,9 @@ func (f *Flow) SignUp(ctx context.Context, by audit.Actor, p Person) (account.Us
 	u.Role, u.Status = account.Member, account.Active
 	err = f.DB.InTx(context.WithoutCancel(ctx), func(tx *pg.Tx) error {
 		u.CreatedAt = tx.Now
+		if err := f.Limits.SignUpTx(ctx, tx, by.Address); err != nil {
+			return err
+		}
 		err := f.createTx(ctx, tx, by, u)
 		if !errors.Is(err, account.ErrTaken) {
 			return err
