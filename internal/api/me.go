@@ -128,12 +128,12 @@ type enrolmentAnswer struct {
 	QRPNG      []byte      `json:"qr_png,omitzero"` // base64 in JSON
 }
 
-func (a *API) enrolment(e factor.Enrolment, d factor.Delivery, email string) (enrolmentAnswer, error) {
+func (a *API) enrolment(e factor.Enrolment, d factor.Delivery) (enrolmentAnswer, error) {
 	out := enrolmentAnswer{Method: e.Kind, ExpiresAt: e.ExpiresAt, SentTo: d.SentTo}
 	if e.Kind != factor.App {
 		return out, nil
 	}
-	out.Secret, out.OtpauthURL = e.Secret, factor.OtpauthURL(a.Brand, email, e.Secret)
+	out.Secret, out.OtpauthURL = e.Secret, factor.OtpauthURL(a.Brand, e.Account, e.Secret)
 	var err error
 	out.QRPNG, err = factor.QR(out.OtpauthURL)
 	return out, err

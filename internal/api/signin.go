@@ -114,12 +114,8 @@ func (a *API) enrolAtSignIn(ctx context.Context, c *edge.Call, req signInEnrolme
 	if err != nil {
 		return enrolmentAnswer{}, err
 	}
-	state, err := a.SignIn.Current(ctx, c.By, c.Token)
-	if err != nil {
-		return enrolmentAnswer{}, err
-	}
 	c.Secret()
-	return a.enrolment(e, d, state.User.Email)
+	return a.enrolment(e, d)
 }
 
 type enrolmentConfirmRequest struct {

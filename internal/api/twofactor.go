@@ -80,17 +80,12 @@ func (a *API) enrol(ctx context.Context, c *edge.Call, req enrolmentRequest) (en
 			return enrolmentAnswer{}, fault.InField("replaces", "field.replaces.id", nil)
 		}
 	}
-	in := sessionOf(c)
-	e, d, err := a.Settings.Enrol(ctx, c.By, in, req.Method, req.Name, replaces)
-	if err != nil {
-		return enrolmentAnswer{}, err
-	}
-	p, err := a.Settings.Me(ctx, in)
+	e, d, err := a.Settings.Enrol(ctx, c.By, sessionOf(c), req.Method, req.Name, replaces)
 	if err != nil {
 		return enrolmentAnswer{}, err
 	}
 	c.Secret()
-	return a.enrolment(e, d, p.User.Email)
+	return a.enrolment(e, d)
 }
 
 type maybeKeysAnswer struct {

@@ -19,6 +19,7 @@ type Enrolment struct {
 	ID        uuid.UUID
 	Kind      Kind
 	Name      string
+	Account   string    // address of the user, for the label in an app; not from OpenTx
 	Secret    string    // apps: base32, shown now and never again
 	Replaces  uuid.UUID // the app that ends when this one is proved
 	ExpiresAt time.Time

@@ -37,6 +37,7 @@ func (j *Judge) BeginTx(ctx context.Context, tx *pg.Tx, e Enrolling, k factor.Ki
 		return factor.Enrolment{}, factor.Delivery{}, fault.New(fault.Forbidden, fault.MethodNotAllowedByPolicy)
 	}
 	made, err := j.Factors.BeginTx(ctx, tx, e.User.ID, e.Holder, k, name, replaces)
+	made.Account = e.User.Email
 	if err != nil || k != factor.Email {
 		return made, factor.Delivery{}, err
 	}

@@ -15,8 +15,12 @@ var noKeys = fault.New(fault.Conflict, fault.StateConflict).Say("fault.no_recove
 // Keys shows the current recovery keys (🔒). Answering with them by API counts
 // as saying that they are saved; a page says so itself (saved false).
 func (f *Flow) Keys(ctx context.Context, by audit.Actor, in session.Session, saved bool) (factor.Set, error) {
-	var set factor.Set
-	err := f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
+	set, _, err := f.keys(ctx, by, in, saved)
+	return set, err
+}
+
+func (f *Flow) keys(ctx context.Context, by audit.Actor, in session.Session, saved bool) (set factor.Set, account string, err error) {
+	err = f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
 		var (
 			has bool
 			err error
@@ -28,12 +32,13 @@ func (f *Flow) Keys(ctx context.Context, by audit.Actor, in session.Session, sav
 		if !has {
 			return noKeys
 		}
+		account = a.user.Email
 		if !saved || set.SavedAt != nil || len(set.Shown()) == 0 {
 			return nil
 		}
 		return factor.SavedTx(ctx, a.tx, a.user.ID, a.policy.RecoveryKeysViewable)
 	})
-	return set, err
+	return set, account, err
 }
 
 // SaveKeys is the word "I have saved them", said on a page.
@@ -88,15 +93,14 @@ func (f *Flow) CheckKey(ctx context.Context, by audit.Actor, in session.Session,
 // KeyFile is the current set as a file (🔒). Where the policy does not let keys
 // be viewed again there is none.
 func (f *Flow) KeyFile(ctx context.Context, by audit.Actor, in session.Session) (factor.KeyFile, error) {
-	set, err := f.Keys(ctx, by, in, true)
+	set, account, err := f.keys(ctx, by, in, true)
 	if err != nil {
 		return factor.KeyFile{}, err
 	}
 	if len(set.Shown()) == 0 {
 		return factor.KeyFile{}, fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.keys_not_viewable", nil)
 	}
-	me, err := f.Me(ctx, in)
-	return f.File(set, me.User.Email), err
+	return f.File(set, account), nil
 }
 
 // File lays a set out as a file.
