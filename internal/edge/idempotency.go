@@ -138,7 +138,7 @@ func finish(c *gin.Context, store KeyStore, key Key, w *copyWriter) {
 		return
 	case status >= 400 && !judged(s.code):
 		err = store.Release(ctx, key)
-	case s.secret || holdsSecret(w.copied.Bytes()):
+	case s.secret && status < 400 || holdsSecret(w.copied.Bytes()): // a failure tells no secret
 		err = store.Finish(ctx, key, nil)
 	default:
 		err = store.Finish(ctx, key, &Kept{status, w.Header().Get("Content-Type"), w.copied.Bytes()})
