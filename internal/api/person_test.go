@@ -268,3 +268,5 @@ func mustID(h *house, id string) uuid.UUID {
 	}
 	return out
 }
+
+func closeSignUp(r *policy.Rules) { r.SignUpOpen = false }
