@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"latchkey/internal/account"
 	"latchkey/internal/api"
 	"latchkey/internal/config"
@@ -26,6 +28,7 @@ import (
 	"latchkey/internal/settings"
 	"latchkey/internal/signin"
 	"latchkey/internal/text"
+	"latchkey/internal/web"
 )
 
 // Options are what the house is built from.
@@ -52,7 +55,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load words: %w", err)
 	}
+	var pages *web.Web
 	e, err := edge.New(edge.Options{
+		Page:    func(c *gin.Context, a edge.Answer) { pages.Failure(c, a) },
 		BaseURL: o.Config.BaseURL, Dev: loopback(o.Config.BaseURL), TrustedProxies: o.Config.TrustedProxies,
 		Words: words, Log: o.Log,
 	})
@@ -70,6 +75,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err := api.Describe(e.Engine, words); err != nil {
 		return nil, err
 	}
+	if pages, err = a.pages(o, words); err != nil {
+		return nil, err
+	}
+	pages.Routes(e.Engine)
 	go a.SignIn.Answer(ctx, o.Log)
 	return a, ensurePolicy(ctx, o)
 }
@@ -96,6 +105,17 @@ func (a *App) flows(o Options) {
 		Brand: brand, Host: o.Config.BaseURL.Host,
 		ManageURL: o.Config.BaseURL.JoinPath("/account/security").String(),
 	}
+}
+
+// pages is the HTML front.
+func (a *App) pages(o Options, words *text.Catalogue) (*web.Web, error) {
+	b := o.Config.Brand
+	return web.New(web.Options{
+		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Sessions: a.SignIn.Sessions,
+		Forms: edge.Keys{DB: o.DB}, Digests: o.Keys.Tokens, Cookies: o.Keys.Cookies,
+		Words: words, BaseURL: o.Config.BaseURL,
+		Brand: web.Brand{Name: b.Name, Color: b.Color, LogoFile: b.LogoFile, SupportEmail: b.SupportEmail},
+	})
 }
 
 // Handler is the whole service as a server calls it.

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"latchkey/internal/factor"
+	"latchkey/internal/signin"
+)
+
+// confirmPage asks again who it is, before a change that matters (🔒).
+type confirmPage struct {
+	frame
+	Account    string
+	NoPassword bool
+	TwoFactor  bool
+	Way        factor.Kind // what the code is from; empty: no method is taken
+	Hint       string
+	Others     []way
+	Delivery   *delivery
+}
+
+func confirmForm(v *visit) error {
+	p, err := v.confirm(v.c.Query("way"))
+	if err != nil {
+		return err
+	}
+	return v.draw("confirm", p)
+}
+
+func (v *visit) confirm(chosen string) (*confirmPage, error) {
+	c, err := v.o.SignIn.Confirmation(v.ctx(), v.by, v.in)
+	if err != nil {
+		return nil, err
+	}
+	p := &confirmPage{
+		Account: c.User.Email, NoPassword: c.User.PasswordHash == "", TwoFactor: c.TwoFactor, Way: c.Preferred,
+	}
+	p.blame = "code"
+	var ways []way
+	for _, one := range c.Choices {
+		ways = append(ways, way{one.Kind, one.Hint})
+	}
+	if c.TwoFactor && c.RecoveryKey {
+		ways = append(ways, way{Kind: factor.RecoveryKey})
+		if p.Way == "" {
+			p.Way = factor.RecoveryKey
+		}
+	}
+	for _, w := range ways {
+		if string(w.Kind) == chosen {
+			p.Way = w.Kind
+		}
+	}
+	for _, w := range ways {
+		if w.Kind == p.Way {
+			p.Hint = w.Hint
+		} else {
+			p.Others = append(p.Others, w)
+		}
+	}
+	if p.Way == factor.Email {
+		p.Delivery = v.delivered(c.Mailed, "/account/confirm/delivery")
+	}
+	return p, nil
+}
+
+// confirmSubmit opens what is locked. The session gets a fresh token with it.
+func confirmSubmit(v *visit) error {
+	done, err := v.o.SignIn.Confirm(v.ctx(), v.by, v.in, signin.Proofs{
+		Password: v.form("password"), Method: v.form("method"), Code: v.form("code"),
+	})
+	if err != nil {
+		p, drawErr := v.confirm(v.form("method"))
+		if drawErr != nil {
+			return drawErr
+		}
+		return v.redraw("confirm", p, err)
+	}
+	if done.Token != "" {
+		v.jar.set(v.c, sessionCookie, done.Token, 0)
+	}
+	return v.to(v.orElse("/account/security"))
+}
+
+// confirmSend mails the code of this confirmation, or repeats it.
+func confirmSend(v *visit) error {
+	if _, err := v.o.SignIn.ConfirmationCode(v.ctx(), v.by, v.in); err != nil && !isPast(err) {
+		p, drawErr := v.confirm(string(factor.Email))
+		if drawErr != nil {
+			return drawErr
+		}
+		return v.redraw("confirm", p, err)
+	}
+	to := "/account/confirm?way=email"
+	if back := v.returnTo(); back != "" {
+		to = "/account/confirm" + returning(back) + "&way=email"
+	}
+	return v.to(to)
+}
+
+func confirmDelivery(v *visit) error {
+	c, err := v.o.SignIn.Confirmation(v.ctx(), v.by, v.in)
+	if err != nil {
+		return err
+	}
+	return v.answerDelivery(v.delivered(c.Mailed, ""))
+}

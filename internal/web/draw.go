@@ -1,0 +1,158 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"latchkey/internal/edge"
+	"latchkey/internal/fault"
+)
+
+// pages holds one parsed set per page: layout, partials and the page itself.
+type pages map[string]*template.Template
+
+// table of pages: a name and the struct that its template draws. A template
+// outside of it, or a page without a template, stops the start.
+var pageTable = map[string]page{
+	"failure":       &failurePage{},
+	"sign_up":       &signUpPage{},
+	"sign_in":       &signInPage{},
+	"code":          &codePage{},
+	"enrol":         &enrolPage{},
+	"enrol_app":     &enrolAppPage{},
+	"enrol_email":   &enrolEmailPage{},
+	"gate":          &gatePage{},
+	"verify":        &verifyPage{},
+	"confirm":       &confirmPage{},
+	"offer":         &offerPage{},
+	"recovered":     &recoveredPage{},
+	"security":      &securityPage{},
+	"add_app":       &addAppPage{},
+	"add_email":     &addEmailPage{},
+	"turn_off":      &turnOffPage{},
+	"keys":          &keysPage{},
+	"keys_new":      &keysNewPage{},
+	"key_check":     &keyCheckPage{},
+	"sessions":      &sessionsPage{},
+	"activity":      &activityPage{},
+	"profile":       &profilePage{},
+	"password":      &passwordPage{},
+	"add_app_begin": &addAppBeginPage{},
+}
+
+func parsePages(files fs.FS, funcs template.FuncMap) (pages, error) {
+	base, err := template.New("layout").Funcs(funcs).Option("missingkey=error").
+		ParseFS(files, "web/layout/*.html", "web/partials/*.html")
+	if err != nil {
+		return nil, err
+	}
+	found, err := fs.Glob(files, "web/pages/*.html")
+	if err != nil {
+		return nil, err
+	}
+	out := pages{}
+	for _, file := range found {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		if _, ok := pageTable[name]; !ok {
+			return nil, fmt.Errorf("template %s belongs to no page", file)
+		}
+		set, err := base.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if out[name], err = set.ParseFS(files, file); err != nil {
+			return nil, err
+		}
+	}
+	for name := range pageTable {
+		if out[name] == nil {
+			return nil, fmt.Errorf("page %s has no template", name)
+		}
+	}
+	return out, nil
+}
+
+// funcs are what templates may call: words, and times.
+func (w *Web) funcs() template.FuncMap {
+	return template.FuncMap{
+		"t":     w.words,
+		"clock": func(t time.Time) string { return t.UTC().Format("15:04 UTC") },
+		"date":  func(t time.Time) string { return t.UTC().Format("2 January 2006") },
+		"when":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
+		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"add":   func(a, b int) int { return a + b },
+	}
+}
+
+// words says a message; values come as pairs of name and value.
+func (w *Web) words(id string, pairs ...any) (string, error) {
+	if len(pairs)%2 != 0 {
+		return "", fmt.Errorf("words %s: a value without a name", id)
+	}
+	args := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		args[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return w.o.Words.T(id, args), nil
+}
+
+// draw renders a page whole before its first byte, so that a broken template
+// is a 500 and never half a page.
+func (v *visit) draw(name string, p page) error { return v.drawAs(http.StatusOK, name, p) }
+
+func (v *visit) drawAs(status int, name string, p page) error {
+	v.fill(name, p.base())
+	var b bytes.Buffer
+	if err := v.pages[name].ExecuteTemplate(&b, "layout", p); err != nil {
+		return fmt.Errorf("draw %s: %w", name, err)
+	}
+	v.c.Data(status, "text/html; charset=utf-8", b.Bytes())
+	return nil
+}
+
+// redraw shows a form again with the reason why it failed. What is no failure
+// of the form goes to the adapter.
+func (v *visit) redraw(name string, p page, err error) error {
+	f, ok := fault.As(err)
+	if !ok || f.Code == fault.NotSignedIn || f.Code == fault.ConfirmationRequired ||
+		f.Code == fault.Absent || f.Kind == fault.Unavailable {
+		return err
+	}
+	a := edge.AnswerTo(v.c, err)
+	if a.RetryAfter > 0 {
+		v.c.Header("Retry-After", strconv.Itoa(int((a.RetryAfter+time.Second-1)/time.Second)))
+	}
+	p.base().Failed = &failed{Title: a.Title, Detail: a.Detail, Code: a.Code, Wait: int(a.RetryAfter / time.Second)}
+	for _, e := range a.Errors {
+		p.base().Failed.Fields = append(p.base().Failed.Fields, fieldFault{e.Field, e.Message})
+	}
+	if len(a.Errors) > 0 {
+		p.base().Failed.Detail = ""
+	} else if field := p.base().blame; field != "" && slices.Contains(codeFaults, f.Code) {
+		p.base().Failed.Fields = []fieldFault{{field, a.Detail}}
+		p.base().Failed.Detail = ""
+	}
+	return v.drawAs(a.Status, name, p)
+}
+
+// codeFaults are about what was typed into the one field of a form that is
+// judged.
+var codeFaults = []fault.Code{fault.WrongCode, fault.CodeUsed, fault.CodeExpired}
+
+// Failure draws a failure that belongs to no form, for any path.
+func (w *Web) Failure(c *gin.Context, a edge.Answer) {
+	v := &visit{Web: w, c: c}
+	if err := v.drawAs(a.Status, "failure", &failurePage{Answer: a}); err != nil {
+		c.String(a.Status, a.Title+"\n"+a.Detail+"\n")
+	}
+}

@@ -1,0 +1,31 @@
+package web
+
+import "latchkey/internal/signin"
+
+type signUpPage struct {
+	frame
+	Email, Name string
+}
+
+func signUpForm(v *visit) error { return v.draw("sign_up", &signUpPage{}) }
+
+// signUpSubmit answers a taken address like a free one: the next page is the
+// same, and its owner is told by mail.
+func signUpSubmit(v *visit) error {
+	p := &signUpPage{Email: v.form("email"), Name: v.form("name")}
+	first, done, err := v.once()
+	if err != nil {
+		return err
+	}
+	if first {
+		_, err = v.o.SignIn.SignUp(v.ctx(), v.by, signin.Person{
+			Email: p.Email, Name: p.Name, Password: v.form("password"),
+		})
+		done()
+		if err != nil {
+			return v.redraw("sign_up", p, err)
+		}
+	}
+	v.notice(noticeSignedUp, p.Email)
+	return v.to("/sign-in" + returning(v.returnTo()))
+}
