@@ -33,7 +33,7 @@ type chore struct {
 
 // chores are all of them. Each owner of a table knows what of it is over;
 // nothing's correctness hangs on any of them being run.
-func chores() []chore {
+func chores(out *outbox.Outbox) []chore {
 	return []chore{
 		{"sessions", session.Sweep},
 		{"factors", factor.Sweep},
@@ -41,6 +41,7 @@ func chores() []chore {
 		{"links", account.Sweep},
 		{"meters", guard.Sweep},
 		{"idempotency keys", func(ctx context.Context, db *pg.DB) (int64, error) { return edge.Keys{DB: db}.Sweep(ctx) }},
+		{"access tokens that end", tellOfTokens(out)},
 		{"partitions of events", func(ctx context.Context, db *pg.DB) (int64, error) {
 			return 0, migrations.Partitions(ctx, db.DB.DB, db.Now())
 		}},

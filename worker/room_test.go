@@ -158,7 +158,7 @@ func sweepAll(t *testing.T, db *pg.DB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	for _, c := range chores() {
+	for _, c := range chores(nil) {
 		if err := c.run(ctx, db); err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -179,4 +179,27 @@ func count(t *testing.T, db *pg.DB, query string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestOwnersAreToldOfEndingTokens once, a week before.
+func TestOwnersAreToldOfEndingTokens(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	clock := pgtest.NewClock("2026-03-02 12:00:05")
+	h.db.Clock = clock.Now
+	user := someone(t, h.db)
+	insert := `INSERT INTO access_tokens (id, user_id, token_digest, name, scopes, created_at, expires_at)
+		VALUES (gen_random_uuid(), $1, gen_random_uuid()::text::bytea, 'ci', '{read}', $2, $3)`
+	must(t, h.db, insert, user, clock.Now(), clock.Now().Add(8*24*time.Hour))
+	must(t, h.db, insert, user, clock.Now(), clock.Now().Add(time.Hour)) // made for an hour: no news
+	tell, told := tellOfTokens(h.out), `SELECT count(*) FROM mails WHERE kind = 'token_expiring'`
+	for day, want := range []int{0, 1, 1, 1} {
+		if _, err := tell(t.Context(), h.db); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, h.db, told); n != want {
+			t.Errorf("day %d: %d mails, want %d", day, n, want)
+		}
+		clock.Advance(24 * time.Hour)
+	}
 }

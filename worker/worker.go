@@ -92,7 +92,7 @@ func New(o Options) (*Worker, error) {
 		sender: outbox.NewSender(server(o.Config.SMTP)),
 		dbURL:  o.DatabaseURL,
 		db:     o.DB,
-		chores: chores(),
+		chores: chores(outbox.NewOutbox(o.Keys.Mail)),
 	}
 	w.relay = newRelay(w.ledger, w.client, o.terms, o.Log)
 	w.deliver = &deliverer{

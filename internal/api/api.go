@@ -79,6 +79,9 @@ func (a *API) Routes(r gin.IRouter) {
 	me.DELETE("/sessions/:id", edge.End(a.endSession))
 	me.GET("/trusted-devices", edge.Get(a.trustedDevices))
 	me.DELETE("/trusted-devices/:id", edge.End(a.endTrustedDevice))
+	me.GET("/tokens", edge.Get(a.tokens))
+	me.POST("/tokens", edge.JSON(http.StatusCreated, a.makeToken))
+	me.DELETE("/tokens/:id", edge.End(a.revokeToken))
 	me.GET("/events", edge.Get(a.events))
 }
 
@@ -96,21 +99,27 @@ func holdsSignIn(c *gin.Context) error {
 
 type sessionKey struct{}
 
-// holdsSession lets only live sessions through, and names their user.
+// holdsSession lets live sessions through, and access tokens on the routes that
+// take them, and names their user.
 func (a *API) holdsSession(c *gin.Context) error {
 	kind, token, err := edge.Bearer(c)
 	if err != nil {
 		return err
 	}
-	if kind != edge.SessionBearer {
-		return errNotSignedIn
+	var in session.Session
+	switch kind {
+	case edge.SessionBearer:
+		in, err = a.Sessions.Check(c.Request.Context(), a.DB, token)
+		if err == nil && in.Front != session.Bearer {
+			err = errNotSignedIn // a page's cookie is no bearer token
+		}
+	case edge.AccessBearer:
+		in, err = a.byToken(c, token)
+	default:
+		err = errNotSignedIn
 	}
-	in, err := a.Sessions.Check(c.Request.Context(), a.DB, token)
 	if err != nil {
 		return err
-	}
-	if in.Front != session.Bearer {
-		return errNotSignedIn // a page's cookie is no bearer token
 	}
 	by := edge.ActorOf(c)
 	by.Kind, by.ID = audit.User, in.User

@@ -31,6 +31,9 @@ func Bearer(c *gin.Context) (BearerKind, string, error) {
 		return NoBearer, "", nil
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
+	if strings.EqualFold(scheme, "Basic") { // said here, since that is what scripts try first
+		return NoBearer, "", errNotSignedIn.Say("fault.use_token", nil)
+	}
 	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || len(token) < 20 || len(token) > 128 {
 		return NoBearer, "", errNotSignedIn
 	}

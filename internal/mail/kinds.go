@@ -161,6 +161,22 @@ type AddressTaken struct {
 	At      time.Time
 }
 
+// TokenMade says that an access token was made. Label is the name given to it.
+type TokenMade struct {
+	Label     string
+	ExpiresAt time.Time
+	Device    string
+	Address   string
+	At        time.Time
+	NotMe     string
+}
+
+// TokenExpiring says that an access token ends within a week.
+type TokenExpiring struct {
+	Label     string
+	ExpiresAt time.Time
+}
+
 // AccountDeleted is the last mail to an address.
 type AccountDeleted struct {
 	By      string // "user" or "admin"
@@ -193,6 +209,8 @@ func (Invitation) Name() string              { return "invitation" }
 func (RecoveryPass) Name() string            { return "recovery_pass" }
 func (AddressTaken) Name() string            { return "address_taken" }
 func (AccountDeleted) Name() string          { return "account_deleted" }
+func (TokenMade) Name() string               { return "token_made" }
+func (TokenExpiring) Name() string           { return "token_expiring" }
 
 // Someone sits at a screen and waits for these.
 func (VerifyEmail) Queue() Queue      { return Codes }
@@ -220,6 +238,8 @@ func (TwoFactorRequiredFrom) Queue() Queue   { return Notices }
 func (Invitation) Queue() Queue              { return Notices }
 func (AddressTaken) Queue() Queue            { return Notices }
 func (AccountDeleted) Queue() Queue          { return Notices }
+func (TokenMade) Queue() Queue               { return Notices }
+func (TokenExpiring) Queue() Queue           { return Notices }
 
 // Kinds are all sorts of mail, each empty.
 func Kinds() []Kind {
@@ -229,7 +249,7 @@ func Kinds() []Kind {
 		TwoFactorOff{}, AppReset{}, RecoveryKeysRegenerated{}, RecoveryKeyUsed{},
 		RecoveryKeysLow{}, NewDevice{}, PasswordGuessed{}, AccountFrozen{},
 		AdminChangedTwoFactor{}, TwoFactorRequiredFrom{}, Invitation{}, RecoveryPass{},
-		AddressTaken{}, AccountDeleted{},
+		AddressTaken{}, AccountDeleted{}, TokenMade{}, TokenExpiring{},
 	}
 }
 

@@ -57,6 +57,10 @@ type Front string
 const (
 	Cookie Front = "cookie"
 	Bearer Front = "bearer"
+
+	// AccessToken is no session: it stands in the place of one where a token
+	// calls a route that takes tokens.
+	AccessToken Front = "token"
 )
 
 // Session is the result of a sign-in.
@@ -78,6 +82,7 @@ type Session struct {
 	CreatedAt      time.Time
 	LastSeenAt     time.Time
 	ExpiresAt      time.Time // the earlier of idle and absolute end
+	Token          *Token    // set for Front AccessToken only
 }
 
 // Confirmed reports whether 🔒 acts are open to it.
@@ -209,7 +214,7 @@ func (r row) session() Session {
 		ID: r.ID, User: r.User, Front: r.Front, Assurance: r.Assurance, Method: r.Method,
 		MethodAt: instant(r.MethodAt), ConfirmedUntil: instant(r.ConfirmedUntil), ConfirmedBy: r.ConfirmedBy,
 		ConfirmedSince: instant(r.ConfirmedSince), ConfirmedAt: instant(r.ConfirmedAt), RestedAt: instant(r.RestedAt),
-		Device:         r.Device, Address: r.Address, Browser: r.Browser.UUID, CreatedAt: r.CreatedAt.UTC(),
+		Device: r.Device, Address: r.Address, Browser: r.Browser.UUID, CreatedAt: r.CreatedAt.UTC(),
 		LastSeenAt: r.LastSeenAt.UTC(),
 		ExpiresAt:  earlier(r.ExpiresAt, r.LastSeenAt.Add(time.Duration(r.Idle)*time.Minute)).UTC(),
 	}
@@ -254,8 +259,9 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 	return r.session(), nil
 }
 
-// HoldTx locks a live session for the rest of the transaction: what it is
-// about to do can't be overtaken by its end ("revoked means now").
+// HoldTx locks a live session, or the access token in the place of one, for
+// the rest of the transaction: what it is about to do can't be overtaken by its
+// end ("revoked means now").
 func (s *Store) HoldTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Session, error) {
 	var r row
 	err := tx.GetContext(ctx, &r, `
@@ -265,7 +271,7 @@ func (s *Store) HoldTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Session, e
 		WHERE id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		FOR UPDATE`, id, tx.Now)
 	if errors.Is(err, pg.ErrNoRows) {
-		return Session{}, dead
+		return holdTokenTx(ctx, tx, id) // the ids of both are of one kind, never the same
 	}
 	if err != nil {
 		return Session{}, fmt.Errorf("hold session: %w", err)

@@ -109,6 +109,9 @@ func (a *act) check(n need) error {
 	if n == signedIn {
 		return nil
 	}
+	if err := session.NotWithToken(a.in); err != nil {
+		return err
+	}
 	if !a.in.Confirmed(a.tx.Now) {
 		return fault.New(fault.Forbidden, fault.ConfirmationRequired)
 	}

@@ -26,7 +26,8 @@ func (f *Flow) Report(ctx context.Context, k account.LinkKind, token string) (Re
 }
 
 // NotMe is the button. It works signed out, so it only takes access away: it
-// ends sessions, trusted devices, open sign-ins and reset links, and undoes an
+// ends sessions, trusted devices, open sign-ins, reset links and what access
+// tokens were made since, and undoes an
 // address change; it never removes, restores or weakens a method, a key set or
 // a password. For a week guarded changes need a proof older than the change.
 func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, token string) error {
@@ -43,6 +44,10 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 			return err
 		}
 		if err := f.Judge.EndRestTx(ctx, tx, link.User, session.Keep{}); err != nil {
+			return err
+		}
+		// A token made in the reported change, or after it, may be a stranger's.
+		if err := f.Sessions.EndTokensSinceTx(ctx, tx, link.User, link.Data.ChangedAt); err != nil {
 			return err
 		}
 		if k == account.EmailUndoLink {

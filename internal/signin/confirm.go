@@ -32,6 +32,9 @@ type Confirmed struct {
 // Confirm proves again that it is the user. The password is judged first: a
 // wrong one spends no code. Each wrong guess counts on its own meter.
 func (f *Flow) Confirm(ctx context.Context, by audit.Actor, in session.Session, p Proofs) (Confirmed, error) {
+	if err := session.NotWithToken(in); err != nil {
+		return Confirmed{}, err
+	}
 	u, err := account.ByID(ctx, f.DB, in.User)
 	if err != nil {
 		return Confirmed{}, err
