@@ -5,17 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"text/tabwriter"
 
-	"github.com/tink-crypto/tink-go/v2/keyset"
-
-	"latchkey/internal/config"
 	"latchkey/internal/seal"
 )
 
 type keysCmd struct {
 	Generate keysGenerateCmd `cmd:"" help:"Make a fresh set of keys. Back it up: without it nobody's second factor can be read again."`
-	Status   keysStatusCmd   `cmd:"" help:"List the keys of the set in use, without showing any."`
+	Status   keysStatusCmd   `cmd:"" help:"List the keys of the set in use, without showing any, and how many live rows need each."`
+	Rotate   keysRotateCmd   `cmd:"" help:"Change keys while everything runs, step by step."`
 }
 
 type keysGenerateCmd struct {
@@ -53,74 +50,4 @@ func writeNew(path string, data []byte) error {
 		return fmt.Errorf("write keys: %w", err)
 	}
 	return nil
-}
-
-type keysStatusCmd struct {
-	config.KeysInput
-	JSON bool `name:"json" help:"Print JSON."`
-}
-
-// keyState is one key of one purpose.
-type keyState struct {
-	Purpose string `json:"purpose"`
-	Use     string `json:"use"` // seal: can be opened again; digest: can only be recognised
-	Key     uint32 `json:"key"`
-	Primary bool   `json:"primary"`
-	Status  string `json:"status"`
-}
-
-func (k *keysStatusCmd) Run(c *console) error {
-	_, keys, err := load(config.Input{KeysInput: k.KeysInput}, config.Keys)
-	if err != nil {
-		return err
-	}
-	list := keyStates(keys)
-	if k.JSON {
-		return printJSON(c.out, list)
-	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PURPOSE\tUSE\tKEY\tSTATUS")
-	for _, s := range list {
-		status := s.Status
-		if s.Primary {
-			status += ", primary"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", s.Purpose, s.Use, s.Key, status)
-	}
-	return w.Flush()
-}
-
-func keyStates(k *seal.Keys) []keyState {
-	list := []keyState{}
-	for _, set := range []struct {
-		purpose, use string
-		handle       *keyset.Handle
-	}{
-		{"app_secrets", "seal", k.AppSecrets.Handle()},
-		{"recovery_seal", "seal", k.RecoverySeal.Handle()},
-		{"mail", "seal", k.Mail.Handle()},
-		{"codes", "digest", k.Codes.Handle()},
-		{"recovery_keys", "digest", k.RecoveryKeys.Handle()},
-		{"tokens", "digest", k.Tokens.Handle()},
-		{"cookies", "digest", k.Cookies.Handle()},
-	} {
-		info := set.handle.KeysetInfo()
-		for _, key := range info.GetKeyInfo() {
-			list = append(list, keyState{
-				Purpose: set.purpose, Use: set.use, Key: key.GetKeyId(),
-				Primary: key.GetKeyId() == info.GetPrimaryKeyId(), Status: statusWord(key.GetStatus().String()),
-			})
-		}
-	}
-	return list
-}
-
-func statusWord(s string) string {
-	switch s {
-	case "ENABLED":
-		return "enabled"
-	case "DISABLED":
-		return "disabled"
-	}
-	return "destroyed"
 }

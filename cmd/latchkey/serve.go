@@ -10,6 +10,7 @@ import (
 	"latchkey/internal/app"
 	"latchkey/internal/config"
 	"latchkey/internal/pg"
+	"latchkey/internal/rotation"
 )
 
 type serveCmd struct {
@@ -29,7 +30,7 @@ func (s *serveCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	log := logger(c.err, cfg.Log)
-	db, err := pg.Open(cfg.DatabaseURL.Reveal(), pg.Options{Name: "latchkey serve"})
+	db, err := pg.Open(cfg.DatabaseURL.Reveal(), pg.Options{Name: rotation.Name("latchkey serve", keys)})
 	if err != nil {
 		return err
 	}

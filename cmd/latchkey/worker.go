@@ -7,6 +7,7 @@ import (
 
 	"latchkey/internal/config"
 	"latchkey/internal/pg"
+	"latchkey/internal/rotation"
 	"latchkey/worker"
 )
 
@@ -28,7 +29,9 @@ func (w *workerCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	log := logger(c.err, cfg.Log)
-	db, err := pg.Open(cfg.DatabaseURL.Reveal(), workerPool)
+	pool := workerPool
+	pool.Name = rotation.Name(pool.Name, keys)
+	db, err := pg.Open(cfg.DatabaseURL.Reveal(), pool)
 	if err != nil {
 		return err
 	}
