@@ -27,8 +27,8 @@ import (
 )
 
 // Flow acts for admins. Every function takes who acts and the session that it
-// is done in. The host (audit.Host) has no session and needs none; nor has an
-// access token, whose user is by.ID and which opens nothing marked 🔒.
+// is done in; an access token stands in the place of one and opens nothing
+// marked 🔒. The host (audit.Host) has no session and needs none.
 type Flow struct {
 	DB        *pg.DB
 	Keys      *seal.Keys
@@ -88,10 +88,7 @@ func (f *Flow) within(ctx context.Context, by audit.Actor, in session.Session, w
 		return err
 	}
 	if by.Kind != audit.Host {
-		by.Kind = audit.Admin
-		if in.ID != uuid.Nil {
-			by.ID = in.User
-		}
+		by.Kind, by.ID = audit.Admin, in.User
 	}
 	ctx = context.WithoutCancel(ctx)
 	return f.DB.InTx(ctx, func(tx *pg.Tx) error {
@@ -147,12 +144,10 @@ func (f *Flow) lock(ctx context.Context, a *act, in session.Session, w want) (mi
 			return false, err
 		}
 	}
-	if in.ID != uuid.Nil {
-		if a.in, err = f.Sessions.HoldTx(ctx, a.tx, in.ID); err != nil {
-			return false, err
-		}
+	if a.by.Kind != audit.Host {
+		a.in, err = f.Sessions.HoldTx(ctx, a.tx, in.ID)
 	}
-	return missing, nil
+	return missing, err
 }
 
 // mayTx decides under the lock whether the caller may do this: a role taken
@@ -162,7 +157,7 @@ func (f *Flow) mayTx(ctx context.Context, a *act, w want) error {
 		return nil
 	}
 	var err error
-	if a.admin, err = f.ruler(ctx, a.tx, a.by, a.in); err != nil {
+	if a.admin, err = f.ruler(ctx, a.tx, a.in); err != nil {
 		return err
 	}
 	if a.admin.Role == account.Support && !w.support {
@@ -171,8 +166,8 @@ func (f *Flow) mayTx(ctx context.Context, a *act, w want) error {
 	if !w.confirmed {
 		return nil
 	}
-	if a.in.ID == uuid.Nil {
-		return fault.New(fault.Forbidden, fault.NotWithToken)
+	if err := session.NotWithToken(a.in); err != nil {
+		return err
 	}
 	methods, err := factor.Methods(ctx, a.tx, a.admin.ID)
 	if err != nil {
@@ -183,15 +178,15 @@ func (f *Flow) mayTx(ctx context.Context, a *act, w want) error {
 
 // ruler reads the caller, who must be an active admin or supporter in a session
 // that is fresh enough.
-func (f *Flow) ruler(ctx context.Context, q pg.Q, by audit.Actor, in session.Session) (account.User, error) {
-	u, err := account.ByID(ctx, q, by.ID)
+func (f *Flow) ruler(ctx context.Context, q pg.Q, in session.Session) (account.User, error) {
+	u, err := account.ByID(ctx, q, in.User)
 	if err != nil {
 		return u, err
 	}
 	if u.Status != account.Active || (u.Role != account.Admin && u.Role != account.Support) {
 		return u, forbidden
 	}
-	if in.ID != uuid.Nil && !in.Rules(f.DB.Now()) {
+	if in.Token == nil && !in.Rules(f.DB.Now()) {
 		return u, fault.New(fault.Forbidden, fault.ConfirmationRequired).Say("fault.admin_rested", nil)
 	}
 	return u, nil
@@ -221,10 +216,7 @@ func (f *Flow) Enter(ctx context.Context, by audit.Actor, in session.Session) (a
 	if by.Kind == audit.Host {
 		return account.User{}, nil
 	}
-	if in.ID != uuid.Nil {
-		by.ID = in.User
-	}
-	return f.ruler(ctx, f.DB, by, in)
+	return f.ruler(ctx, f.DB, in)
 }
 
 // look admits a caller who only reads. support: that role may, too.

@@ -33,8 +33,10 @@ func (f *Flow) Invite(ctx context.Context, by audit.Actor, in session.Session, p
 		return out, err
 	}
 	err = f.within(ctx, by, in, want{}, func(ctx context.Context, a *act) error {
-		if a.in.ID == uuid.Nil && a.by.Kind != audit.Host && u.Role != account.Member {
-			return fault.New(fault.Forbidden, fault.NotWithToken)
+		if u.Role != account.Member {
+			if err := session.NotWithToken(a.in); err != nil {
+				return err
+			}
 		}
 		err := account.CreateTx(ctx, a.tx, u)
 		if taken(err) {

@@ -30,7 +30,7 @@ func (f *Flow) ExportEvents(ctx context.Context, by audit.Actor, in session.Sess
 		return err
 	}
 	if by.Kind != audit.Host {
-		by.Kind = audit.Admin
+		by.Kind, by.ID = audit.Admin, in.User
 	}
 	err := f.DB.InTx(ctx, func(tx *pg.Tx) error {
 		return audit.RecordTx(ctx, tx, by, audit.Event{Action: "events_exported", Data: map[string]any{"format": format}})

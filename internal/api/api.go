@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"latchkey/internal/admin"
 	"latchkey/internal/audit"
 	"latchkey/internal/edge"
 	"latchkey/internal/fault"
@@ -24,6 +25,7 @@ type API struct {
 	DB       *pg.DB
 	SignIn   *signin.Flow
 	Settings *settings.Flow
+	Admin    *admin.Flow
 	Sessions *session.Store
 	Keys     edge.KeyStore // of Idempotency-Key
 	Digests  *seal.Digester
@@ -40,6 +42,8 @@ func (a *API) Routes(r gin.IRouter) {
 
 	v1.POST("/password-resets", edge.Do(a.askReset))
 	v1.POST("/password-resets/confirm", edge.Do(a.resetPassword))
+
+	a.adminRoutes(v1, once)
 
 	open := v1.Group("/sign-ins/current", edge.Before(holdsSignIn), once)
 	open.GET("", edge.Get(a.currentSignIn))

@@ -14,10 +14,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"latchkey/internal/account"
+	"latchkey/internal/admin"
 	"latchkey/internal/api"
 	"latchkey/internal/config"
 	"latchkey/internal/edge"
 	"latchkey/internal/factor"
+	"latchkey/internal/forwardauth"
 	"latchkey/internal/guard"
 	"latchkey/internal/mail"
 	"latchkey/internal/pg"
@@ -44,6 +46,7 @@ type App struct {
 	DB       *pg.DB
 	SignIn   *signin.Flow
 	Settings *settings.Flow
+	Admin    *admin.Flow
 
 	edge *edge.Edge
 }
@@ -68,7 +71,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	a.flows(o)
 	a.health()
 	front := &api.API{
-		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Sessions: a.SignIn.Sessions,
+		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Admin: a.Admin, Sessions: a.SignIn.Sessions,
 		Keys: edge.Keys{DB: o.DB}, Digests: o.Keys.Tokens, Brand: o.Config.Brand.Name,
 	}
 	front.Routes(e.Engine)
@@ -79,7 +82,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, err
 	}
 	pages.Routes(e.Engine)
+	a.gate(o, words).Routes(e.Engine)
 	go a.SignIn.Answer(ctx, o.Log)
+	go a.Admin.Upkeep(ctx, o.Log)
 	return a, ensurePolicy(ctx, o)
 }
 
@@ -105,6 +110,10 @@ func (a *App) flows(o Options) {
 		Brand: brand, Host: o.Config.BaseURL.Host,
 		ManageURL: o.Config.BaseURL.JoinPath("/account/security").String(),
 	}
+	a.Admin = admin.New(admin.Flow{
+		DB: o.DB, Keys: o.Keys, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox,
+		Judge: judge, Links: links, Brand: brand,
+	})
 }
 
 // pages is the HTML front.
@@ -115,6 +124,14 @@ func (a *App) pages(o Options, words *text.Catalogue) (*web.Web, error) {
 		Forms: edge.Keys{DB: o.DB}, Digests: o.Keys.Tokens, Cookies: o.Keys.Cookies,
 		Words: words, BaseURL: o.Config.BaseURL,
 		Brand: web.Brand{Name: b.Name, Color: b.Color, LogoFile: b.LogoFile, SupportEmail: b.SupportEmail},
+	})
+}
+
+// gate is the front for reverse proxies.
+func (a *App) gate(o Options, words *text.Catalogue) *forwardauth.Gate {
+	return forwardauth.New(forwardauth.Options{
+		DB: o.DB, Sessions: a.SignIn.Sessions, Words: words, BaseURL: o.Config.BaseURL,
+		CookieDomain: o.Config.CookieDomain, Rules: o.Config.AppRules, SessionCookie: web.SessionCookie(o.Config.BaseURL),
 	})
 }
 

@@ -31,6 +31,8 @@ type operation struct {
 }
 
 var contract = sync.OnceValue(func() *document {
+	openapi3filter.RegisterBodyDecoder("application/jsonl", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("text/csv", openapi3filter.FileBodyDecoder)
 	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	if err == nil {
 		err = doc.Validate(context.Background())
