@@ -58,6 +58,8 @@ func openTab(t testing.TB, parent context.Context, base string, options []tabOpt
 	var end context.CancelFunc
 	b.ctx, end = chromedp.NewContext(parent, append(how, chromedp.WithListener(b.watch.event))...)
 	t.Cleanup(end)
+	// The tab lives as long as the context of its first action: no timeout here.
+	b.must(chromedp.Void{}, chromedp.Do(b.ctx))
 	b.do(chromedp.EmulateViewport(1280, 800))
 	b.watch.enable(b)
 	b.files = b.keepDownloads()
