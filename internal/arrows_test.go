@@ -77,6 +77,7 @@ var arrows = map[string][]string{
 	// Help for tests, which nothing else may import.
 	"pg/pgtest":   {"pg", "devstack", "migrations"},
 	"api/apitest": {"api"},
+	"web/browser": {}, // tests only
 
 	"devstack": {"config", "pg", "migrations"},
 }
