@@ -171,6 +171,23 @@ func TestACodeFitsOneLock(t *testing.T) {
 	}
 }
 
+// Five wrong tries end a code by itself, whatever the account's budget says.
+func TestACodeDiesOfFiveWrongTries(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.person(unverified)
+	me := h.api.As(p.in())
+	me.Post("/me/email-verification", nil).Want(202)
+	code := p.mailed(factor.VerifyEmail)
+	for range 5 {
+		me.Post("/me/email-verification/confirm", apitest.M{"code": other(code)}).WantProblem(422, "wrong_code")
+	}
+	h.clock.Advance(time.Minute) // the account may guess again, the code is dead
+	me.Post("/me/email-verification/confirm", apitest.M{"code": code}).WantProblem(422, "code_expired")
+	me.Post("/me/email-verification", nil).Want(202)
+	me.Post("/me/email-verification/confirm", apitest.M{"code": p.mailed(factor.VerifyEmail)}).Want(200)
+}
+
 // devise-two-factor CVE-2021-43177: a code must not work again in the trailing
 // step, nor elsewhere.
 func TestAnAppCodeIsSpentEverywhere(t *testing.T) {

@@ -96,8 +96,9 @@ func TestOneConfirmationCodeWinsOnce(t *testing.T) {
 	session := p.in()
 	h.api.As(session).Post("/me/confirmations/email-code", nil).Want(202)
 	body := apitest.M{"password": password, "method": "email", "code": p.mailed(factor.Confirmation)}
-	// Argon2 runs on each, one a core: no more of them than it lets wait.
-	one(t, h, h.together(times(crowd, h.post(session, "/me/confirmations", body))...), "422 code_used", "429 too_many_attempts")
+	// Each costs an argon2, one a core: on a busy machine some wait too long.
+	answers := h.together(times(crowd, h.post(session, "/me/confirmations", body))...)
+	one(t, h, answers, "422 code_used", "429 too_many_attempts", "503 unavailable")
 }
 
 func TestOneEnrolmentIsConfirmedOnce(t *testing.T) {
