@@ -19,8 +19,14 @@ type codePage struct {
 // way is one way to prove who it is.
 type way struct {
 	Kind factor.Kind
-	Hint string
+	Hint string // the masked address, or the names of the apps
 }
+
+// Named reports whether the hint says more than what the method is called.
+func (w way) Named() bool { return w.Hint != "" && w.Hint != plainApp }
+
+// plainApp is what an app is called whose user gave it no name.
+const plainApp = "Authenticator app"
 
 // codeForm shows the method to ask first, or the one that was chosen instead.
 func codeForm(v *visit) error {
