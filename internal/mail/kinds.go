@@ -128,7 +128,10 @@ type AccountFrozen struct {
 
 // AdminChangedTwoFactor says what an admin did to the account.
 type AdminChangedTwoFactor struct {
-	Change string // "required", "not_required", "turned_off", "app_reset", "recovery_pass", "unlocked"
+	// Change is one of required, not_required, turned_off, app_reset,
+	// recovery_pass, unlocked, sessions_ended, email_unverified, disabled,
+	// enabled, role.
+	Change string
 	Reason string // may be empty
 	From   time.Time
 	At     time.Time

@@ -24,6 +24,9 @@ type Enrolling struct {
 	Policy policy.Policy
 	Holder uuid.UUID    // the sign-in's or session's id
 	Keep   session.Keep // what survives once the method is on
+	// NewKeys makes a new set of recovery keys even where there is one: its
+	// owner came without.
+	NewKeys bool
 }
 
 // BeginTx begins an enrolment; for email it mails the code that proves address
@@ -126,7 +129,7 @@ func (j *Judge) turnedOnTx(ctx context.Context, tx *pg.Tx, e Enrolling, m factor
 		return nil, err
 	}
 	var keys []string
-	if !has {
+	if !has || e.NewKeys {
 		set, err := j.Factors.NewSetTx(ctx, tx, e.User.ID)
 		if err != nil {
 			return nil, err
@@ -141,6 +144,14 @@ func (j *Judge) turnedOnTx(ctx context.Context, tx *pg.Tx, e Enrolling, m factor
 	}})
 	if err != nil {
 		return nil, err
+	}
+	if has && e.NewKeys {
+		err := j.TellTx(ctx, tx, e.User, func(notMe string) mail.Kind {
+			return mail.RecoveryKeysRegenerated{Device: e.By.Device, Address: e.By.Address, At: tx.Now, NotMe: notMe}
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	err = j.TellTx(ctx, tx, e.User, func(notMe string) mail.Kind {
 		return mail.MethodOn{

@@ -130,7 +130,7 @@ func (f *Flow) begin(ctx context.Context, s *step, first, trusted string) (State
 		return f.finish(ctx, s, finishing{assurance: session.Password})
 	case len(s.asks.Verify) == 0:
 		next = session.Enrolment
-	case !s.asks.Enrol && s.policy.TrustedDeviceDays > 0:
+	case !s.asks.Enrol && s.policy.TrustsDevices(proof.Facts(s.user, s.methods)):
 		oldest := s.tx.Now.AddDate(0, 0, -s.policy.TrustedDeviceDays)
 		device, err := f.Sessions.TrustedTx(ctx, s.tx, s.user.ID, trusted, oldest)
 		if err != nil {
@@ -196,7 +196,7 @@ func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, erro
 	}
 	out := State{Status: Complete, User: s.user, TwoFactor: len(s.methods) > 0, Choices: []Choice{}}
 	var err error
-	if s.in.TrustDevice && done.method != "" && s.policy.TrustedDeviceDays > 0 {
+	if s.in.TrustDevice && done.method != "" && s.policy.TrustsDevices(proof.Facts(s.user, s.methods)) {
 		life := time.Duration(s.policy.TrustedDeviceDays) * 24 * time.Hour
 		out.TrustedFor = life
 		if out.TrustedDevice, n.TrustedDevice, err = f.Sessions.TrustTx(ctx, s.tx, s.by, s.user.ID, life); err != nil {

@@ -8,6 +8,7 @@ import (
 	"latchkey/internal/audit"
 	"latchkey/internal/factor"
 	"latchkey/internal/fault"
+	"latchkey/internal/policy"
 	"latchkey/internal/proof"
 	"latchkey/internal/session"
 )
@@ -55,7 +56,8 @@ func (s *step) choices() []Choice {
 	if s.in.Step == session.Enrolment {
 		kinds = nil
 		for _, k := range s.policy.Enrollable(proof.Facts(s.user, s.methods)) {
-			if !factor.Has(s.methods, factor.Kind(k)) {
+			// After a pass the app that is on is out of reach: another one may be added.
+			if !factor.Has(s.methods, factor.Kind(k)) || (s.byPass() && k == policy.App) {
 				kinds = append(kinds, k)
 			}
 		}
@@ -106,11 +108,14 @@ func (s *step) takes(k factor.Kind) bool {
 // skippableUntil is kept from those who proved a method that the policy took
 // away, or whose app was reset: they enrol now.
 func (s *step) skippableUntil() *time.Time {
-	if s.in.Enrolled || s.asks.SkippableUntil == nil || !s.asks.SkippableUntil.After(s.tx.Now) {
+	if s.in.Enrolled || s.byPass() || s.asks.SkippableUntil == nil || !s.asks.SkippableUntil.After(s.tx.Now) {
 		return nil
 	}
 	return s.asks.SkippableUntil
 }
+
+// byPass reports whether a recovery pass led into this enrolment.
+func (s *step) byPass() bool { return s.in.Proved == string(factor.RecoveryPass) }
 
 // purpose is what a code mailed for this step is good for.
 func (s *step) purpose() factor.Purpose {
@@ -181,6 +186,6 @@ func (f *Flow) CodeDelivery(ctx context.Context, by audit.Actor, token string) (
 func (s *step) enrolling() proof.Enrolling {
 	return proof.Enrolling{
 		By: s.by, User: s.user, Lock: s.lock, Policy: s.policy, Holder: s.in.ID,
-		Keep: session.Keep{SignIn: s.in.ID},
+		Keep: session.Keep{SignIn: s.in.ID}, NewKeys: s.byPass(),
 	}
 }

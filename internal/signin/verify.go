@@ -54,7 +54,7 @@ func (f *Flow) Verify(ctx context.Context, by audit.Actor, token, method, code s
 // checkTyped refuses what no method could ever take.
 func checkTyped(method, code string) error {
 	switch method {
-	case string(factor.Email), string(factor.App), string(factor.RecoveryKey), "recovery_pass":
+	case string(factor.Email), string(factor.App), string(factor.RecoveryKey), string(factor.RecoveryPass):
 	default:
 		return fault.InField("method", "field.method.unknown", nil)
 	}
@@ -86,6 +86,8 @@ func (f *Flow) spend(ctx context.Context, s *step, method, code string) (o facto
 		}
 	case string(factor.RecoveryKey):
 		o, left, err = f.Factors.SpendKeyTx(ctx, s.tx, s.user.ID, code, s.by.Device)
+	case string(factor.RecoveryPass):
+		o, err = f.Factors.SpendPassTx(ctx, s.tx, s.user.ID, code)
 	}
 	return o, left, err // anything else is wrong, and charged
 }
@@ -109,9 +111,15 @@ func (f *Flow) charge(ctx context.Context, s *step, method string, o factor.Outc
 // not take the proved method any more, to the enrolment of another.
 func (f *Flow) verified(ctx context.Context, s *step, method string, left int) (State, error) {
 	s.in.Assurance, s.in.Proved = proof.AssuranceOf(method), method
-	byKey := method == string(factor.RecoveryKey)
-	if byKey {
+	byKey, byPass := method == string(factor.RecoveryKey), method == string(factor.RecoveryPass)
+	switch {
+	case byKey:
 		if err := f.Judge.KeyUsedTx(ctx, s.tx, s.by, s.user, left); err != nil {
+			return State{}, err
+		}
+	case byPass:
+		err := audit.RecordTx(ctx, s.tx, s.by, audit.Event{Action: "recovery_pass_used", Subject: s.user.ID})
+		if err != nil {
 			return State{}, err
 		}
 	}
@@ -119,7 +127,7 @@ func (f *Flow) verified(ctx context.Context, s *step, method string, left int) (
 		out State
 		err error
 	)
-	if s.asks.Enrol {
+	if s.asks.Enrol || byPass { // a pass proves no factor: it opens an enrolment and nothing else
 		s.in.Step = session.Enrolment
 		if err := session.MoveTx(ctx, s.tx, s.in); err != nil {
 			return State{}, err
