@@ -18,8 +18,9 @@ type Config struct {
 	Listen         string   // host:port
 	MetricsListen  string   // host:port, empty: off
 	TrustedProxies []netip.Prefix
-	CookieDomain   string // without a leading dot, empty: none
-	SignUpOpen     bool   // fills the first policy version only
+	CookieDomain   string    // without a leading dot, empty: none
+	AppRules       []AppRule // of forward-auth; none: nobody gets anywhere
+	SignUpOpen     bool      // fills the first policy version only
 	IPLimits       bool
 	IPLimitsExempt []netip.Prefix
 	Brand          Brand

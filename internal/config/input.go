@@ -29,6 +29,7 @@ type WebInput struct {
 	Listen         string `name:"listen" env:"LISTEN" group:"web" placeholder:"ADDR" help:"Address to listen on (default :8080; dev: 127.0.0.1:8080)."`
 	TrustedProxies string `name:"trusted-proxies" env:"TRUSTED_PROXIES" group:"web" placeholder:"CIDRS" help:"Networks of the proxies in front, such as 10.0.0.0/8. Only they may say which address a request came from."`
 	CookieDomain   string `name:"cookie-domain" env:"COOKIE_DOMAIN" group:"web" placeholder:"DOMAIN" help:"Parent domain shared with apps behind forward-auth."`
+	ForwardAuth    string `name:"forward-auth-rules" env:"FORWARD_AUTH_RULES" group:"web" placeholder:"FILE" help:"YAML file that says who gets to which app behind forward-auth (default: nobody)."`
 	SignUp         string `name:"sign-up" env:"SIGN_UP" group:"web" placeholder:"open|closed" help:"May anyone make an account (default closed)? Fills the first policy only; afterwards an admin decides."`
 	IPLimits       string `name:"ip-limits" env:"IP_LIMITS" group:"web" placeholder:"on|off" help:"Limits per client address (default on)."`
 	IPLimitsExempt string `name:"ip-limits-exempt" env:"IP_LIMITS_EXEMPT" group:"web" placeholder:"CIDRS" help:"Networks without limits per client address."`

@@ -46,6 +46,10 @@ func newJar(base *url.URL) jar {
 	return jar{prefix: "latchkey-", suffix: "-" + port}
 }
 
+// SessionCookie is the name of the session's cookie, for the front that leads
+// people back to apps.
+func SessionCookie(base *url.URL) string { return newJar(base).name(sessionCookie) }
+
 func (j jar) name(what string) string { return j.prefix + what + j.suffix }
 
 // get reads a cookie; a name sent twice is nobody's: one of the two was

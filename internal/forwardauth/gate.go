@@ -1,0 +1,146 @@
+// Package forwardauth is the front for reverse proxies: before each request to
+// an app they ask here whether it may pass, and as whom.
+//
+// It takes a cookie of its own, which reaches the apps' hosts and opens nothing
+// here; the documented proxy configurations strip it before the app. Answers
+// are 200, 401 and 403 only, and whatever goes wrong is a refusal.
+package forwardauth
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"latchkey/internal/config"
+	"latchkey/internal/edge"
+	"latchkey/internal/fault"
+	"latchkey/internal/pg"
+	"latchkey/internal/session"
+	"latchkey/internal/text"
+)
+
+// Options are what the gate is built from.
+type Options struct {
+	DB            *pg.DB
+	Sessions      *session.Store
+	Words         *text.Catalogue
+	BaseURL       *url.URL
+	CookieDomain  string // empty: the host of BaseURL alone
+	Rules         []config.AppRule
+	SessionCookie string // name of the pages' cookie, which continue reads
+}
+
+// Gate answers proxies and leads people back to their apps.
+type Gate struct {
+	o     Options
+	rules rules
+}
+
+// New makes a gate. Without rules nobody gets anywhere.
+func New(o Options) *Gate { return &Gate{o, o.Rules} }
+
+// Routes registers the two doors for proxies, and the page in between.
+func (g *Gate) Routes(r gin.IRouter) {
+	r.GET("/forward-auth", func(c *gin.Context) { g.ask(c, false) })
+	r.GET("/forward-auth/redirect", func(c *gin.Context) { g.ask(c, true) })
+	r.GET(continuePath, g.goOn)
+}
+
+// ask answers one question of a proxy. lead: send browsers to sign-in at once,
+// for proxies that hand our answer on.
+func (g *Gate) ask(c *gin.Context, lead bool) {
+	o, why := originalOf(c, g.o.BaseURL.Scheme)
+	if why != "" {
+		refuse(c, why)
+		return
+	}
+	rule, ok := g.rules.find(o.url)
+	if !ok {
+		refuse(c, "No rule lets anyone here.")
+		return
+	}
+	if rule.Allow == config.AllowAll {
+		c.Status(http.StatusOK)
+		return
+	}
+	who, err := g.o.Sessions.CheckForward(c.Request.Context(), g.o.DB, g.cookie(c))
+	if f, known := fault.As(err); known && f.Kind == fault.Unauthenticated {
+		g.signIn(c, o, lead)
+		return
+	}
+	if err != nil {
+		// Written to the log; a proxy takes anything but 401 and 403 for a
+		// failure of its own set-up.
+		edge.AnswerTo(c, err)
+		refuse(c, "We can't tell right now. Please try again in a moment.")
+		return
+	}
+	switch judge(rule, who) {
+	case lacksRight:
+		refuse(c, "This account may not use this app.")
+	case lacksAddress:
+		refuse(c, "The email address of this account is not verified.")
+	case lacksFactor:
+		g.signIn(c, o, lead)
+	default:
+		identify(c, who)
+		c.Status(http.StatusOK)
+	}
+}
+
+// verdict says what keeps a signed-in user from an app.
+type verdict int
+
+const (
+	passes verdict = iota
+	lacksRight
+	lacksAddress
+	lacksFactor
+)
+
+func judge(rule config.AppRule, who session.Forward) verdict {
+	switch {
+	case len(rule.Roles) > 0 && !slices.Contains(rule.Roles, who.Role):
+		return lacksRight
+	case !who.Verified: // apps take Remote-User for a proved address
+		return lacksAddress
+	case rule.Allow == config.AllowTwoFactor && who.Session.Assurance.Rank() < session.TwoFactor.Rank():
+		return lacksFactor
+	}
+	return passes
+}
+
+// identify tells the app who it is. Groups are the role, until there are groups.
+func identify(c *gin.Context, who session.Forward) {
+	c.Header("Remote-User", plain(who.Email))
+	c.Header("Remote-Id", who.Session.User.String())
+	c.Header("Remote-Name", plain(who.Name))
+	c.Header("Remote-Groups", who.Role)
+}
+
+// plain keeps a header on its line, whatever a name holds.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// signIn answers whoever has to sign in, or to confirm, first.
+func (g *Gate) signIn(c *gin.Context, o original, lead bool) {
+	to := g.o.BaseURL.JoinPath(continuePath)
+	to.RawQuery = url.Values{"to": {o.url.String()}}.Encode()
+	if lead && o.page {
+		c.Redirect(http.StatusSeeOther, to.String())
+		return
+	}
+	c.Header("X-Latchkey-Sign-In", to.String())
+	c.String(http.StatusUnauthorized, "Please sign in: %s\n", to)
+}
+
+func refuse(c *gin.Context, why string) { c.String(http.StatusForbidden, "%s\n", why) }
