@@ -19,9 +19,10 @@ type person struct {
 	h        *house
 	email    string
 	password string
-	secret   string   // in the phone
-	keys     []string // in the drawer
-	read     int      // newest mail that was read
+	secret   string      // in the phone
+	keys     []string    // in the drawer
+	read     int         // newest mail that was read
+	options  []tabOption // of every tab that is opened
 }
 
 var persons atomic.Int64

@@ -24,6 +24,7 @@ type tab struct {
 	hands hands
 	watch *watch
 	files *downloads
+	end   func() // closes it
 
 	scripts bool     // JavaScript is on
 	screens []string // that were come to, in order
@@ -46,28 +47,36 @@ func newTab(t testing.TB, base string, options ...tabOption) *tab {
 	return openTab(t, chromium.use(t), base, options, chromedp.WithNewBrowserContext())
 }
 
-// beside opens another tab of the same browser.
+// beside opens another tab of the same browser, to be closed by whoever asks.
 func (b *tab) beside(options ...tabOption) *tab {
 	b.t.Helper()
-	return openTab(b.t, b.ctx, b.base, options)
+	other := openTab(b.t, b.ctx, b.base, append(options, func(other *tab) { other.files = b.files }))
+	return other
+}
+
+// close closes the tab, as a person does who is done with it.
+func (b *tab) close() {
+	b.watch.report(b.t)
+	b.end()
 }
 
 func openTab(t testing.TB, parent context.Context, base string, options []tabOption, how ...chromedp.ContextOption) *tab {
 	t.Helper()
 	b := &tab{t: t, base: base, hands: mouse{}, watch: &watch{}, scripts: true}
-	var end context.CancelFunc
-	b.ctx, end = chromedp.NewContext(parent, append(how, chromedp.WithListener(b.watch.event))...)
-	t.Cleanup(end)
+	b.ctx, b.end = chromedp.NewContext(parent, append(how, chromedp.WithListener(b.watch.event))...)
+	t.Cleanup(b.end)
 	// The tab lives as long as the context of its first action: no timeout here.
 	b.must(chromedp.Void{}, chromedp.Do(b.ctx))
 	b.do(chromedp.EmulateViewport(1280, 800))
 	b.watch.enable(b)
-	b.files = b.keepDownloads()
 	for _, o := range options {
 		o(b)
 	}
+	if b.files == nil { // of a browser, not of a tab
+		b.files = b.keepDownloads()
+	}
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() && b.ctx.Err() == nil {
 			b.shoot()
 		}
 		b.watch.report(t)
