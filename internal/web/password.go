@@ -32,7 +32,7 @@ func passwordSubmit(v *visit) error {
 	}
 	if first {
 		err = v.o.Settings.ChangePassword(v.ctx(), v.by, v.in, v.form("password"))
-		done()
+		done(err)
 	}
 	if err != nil {
 		p, drawErr := v.password()

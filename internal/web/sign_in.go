@@ -29,7 +29,7 @@ func signInSubmit(v *visit) error {
 	s, err := v.o.SignIn.Start(v.ctx(), v.by, signin.Credentials{
 		Email: v.form("email"), Password: v.form("password"), TrustedDevice: v.jar.get(v.c, deviceCookie),
 	})
-	done()
+	done(err)
 	if err != nil {
 		return v.redraw("sign_in", &signInPage{Email: v.form("email")}, err)
 	}

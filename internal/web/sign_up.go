@@ -21,7 +21,7 @@ func signUpSubmit(v *visit) error {
 		_, err = v.o.SignIn.SignUp(v.ctx(), v.by, signin.Person{
 			Email: p.Email, Name: p.Name, Password: v.form("password"),
 		})
-		done()
+		done(err)
 		if err != nil {
 			return v.redraw("sign_up", p, err)
 		}

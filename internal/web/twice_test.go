@@ -39,6 +39,14 @@ func TestNothingHappensTwice(t *testing.T) {
 			t.Errorf("%d sign-ins", n)
 		}
 	})
+	t.Run("a form that failed may be sent again", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t)
+		p, b := h.person(factor.Email), h.browser()
+		form := b.get("/sign-in")
+		b.submit(form, "sign-in", M{"email": p.email, "password": "wrong"}).want("sign_in", 401)
+		b.submit(form, "sign-in", M{"email": p.email, "password": password}).want("code", 200)
+	})
 	t.Run("code", func(t *testing.T) {
 		t.Parallel()
 		h := newHouse(t)
