@@ -133,6 +133,9 @@ func (v *visit) redraw(name string, p page, err error) error {
 		v.c.Header("Retry-After", strconv.Itoa(int((a.RetryAfter+time.Second-1)/time.Second)))
 	}
 	p.base().Failed = &failed{Title: a.Title, Detail: a.Detail, Code: a.Code, Wait: int(a.RetryAfter / time.Second)}
+	if f.Code == fault.InvalidRequest {
+		p.base().Failed.Title = v.o.Words.T("web.correct", nil)
+	}
 	for _, e := range a.Errors {
 		p.base().Failed.Fields = append(p.base().Failed.Fields, fieldFault{e.Field, e.Message})
 	}
