@@ -54,6 +54,9 @@ var arrows = map[string][]string{
 	"settings": with(capabilities, "proof", "fault", "pg", "seal"),
 	"admin":    with(capabilities, "proof", "fault", "pg", "seal"),
 
+	// People of another system, straight into the capabilities' tables.
+	"intake": {"account", "audit", "factor", "fault", "guard", "pg"},
+
 	// text: a problem's message is a word of the catalogue.
 	// pg: whether an error means "down" (503) or "broken" (500).
 	"edge": {"audit", "fault", "pg", "session", "seal", "text"},
@@ -71,7 +74,7 @@ var arrows = map[string][]string{
 		"api", "web", "forwardauth", "proof", "edge", "config", "fault", "migrations", "pg", "rotation", "seal", "templates", "text"),
 	// Commands call the flows on app.App, as the actor "host", in the flows' own
 	// terms, and say faults in the catalogue's words.
-	"cmd/latchkey": {"app", "worker", "devstack", "config", "migrations", "rotation", "seal", "pg",
+	"cmd/latchkey": {"app", "worker", "devstack", "config", "intake", "migrations", "rotation", "seal", "pg",
 		"signin", "account", "audit", "fault", "text"},
 
 	// Help for tests, which nothing else may import.

@@ -104,11 +104,11 @@ func (p *Passwords) Verify(ctx context.Context, hash, password string) (ok, stal
 
 // compare checks one password against a hash of either kind.
 func compare(hash, password string) (ok, stale bool, err error) {
-	if isBcrypt(hash) {
-		cost, err := bcrypt.Cost([]byte(hash))
-		if err != nil || cost > maxBcryptCost {
-			return false, false, errHash
-		}
+	params, err := usable(hash)
+	if err != nil {
+		return false, false, err
+	}
+	if params == nil {
 		switch err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)); {
 		case err == nil:
 			return true, true, nil
@@ -117,16 +117,28 @@ func compare(hash, password string) (ok, stale bool, err error) {
 		}
 		return false, false, errHash
 	}
-	params, _, key, err := argon2id.DecodeHash(hash)
-	if err != nil || len(key) < 16 || params.Parallelism == 0 || params.Iterations == 0 ||
-		params.Iterations > maxIterations || params.Memory > maxMemoryKiB {
-		return false, false, errHash // the library's error could quote the hash
-	}
 	ok, _, err = argon2id.CheckHash(password, hash)
 	if err != nil {
 		return false, false, errHash
 	}
 	return ok, *params != passwordCost, nil
+}
+
+// usable refuses a hash that can't be checked, or would cost too much; params
+// is nil for one of bcrypt.
+func usable(hash string) (params *argon2id.Params, err error) {
+	if isBcrypt(hash) {
+		if cost, err := bcrypt.Cost([]byte(hash)); err != nil || cost > maxBcryptCost {
+			return nil, errHash
+		}
+		return nil, nil
+	}
+	params, _, key, err := argon2id.DecodeHash(hash)
+	if err != nil || len(key) < 16 || params.Parallelism == 0 || params.Iterations == 0 ||
+		params.Iterations > maxIterations || params.Memory > maxMemoryKiB {
+		return nil, errHash // the library's error could quote the hash
+	}
+	return params, nil
 }
 
 func isBcrypt(hash string) bool {
