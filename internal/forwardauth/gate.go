@@ -63,6 +63,13 @@ func (g *Gate) ask(c *gin.Context, lead bool) {
 		return
 	}
 	if rule.Allow == config.AllowAll {
+		// The proxy strips one cookie of ours. Beside a planted one, the real
+		// one would reach the app.
+		if len(c.Request.CookiesNamed(g.CookieName())) > 1 {
+			refuse(c, "There is more than one cookie of this name.")
+			return
+		}
+		anonymous(c)
 		c.Status(http.StatusOK)
 		return
 	}
@@ -119,6 +126,14 @@ func identify(c *gin.Context, who session.Forward) {
 	c.Header("Remote-Id", who.Session.User.String())
 	c.Header("Remote-Name", plain(who.Name))
 	c.Header("Remote-Groups", who.Role)
+}
+
+// anonymous says that it is nobody, in so many words: some versions of
+// Caddy hand on the name of a placeholder in place of a header that is missing.
+func anonymous(c *gin.Context) {
+	for _, name := range []string{"Remote-User", "Remote-Id", "Remote-Name", "Remote-Groups"} {
+		c.Writer.Header()[name] = []string{""}
+	}
 }
 
 // plain keeps a header on its line, whatever a name holds.

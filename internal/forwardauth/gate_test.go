@@ -31,6 +31,7 @@ func TestAProxyAsks(t *testing.T) {
 		"anonymous":                 {anApp, "", nil, 401},
 		"signed in":                 {anApp, in, nil, 200},
 		"bypass":                    {"https://app.example.com/public/x.css", "", nil, 200},
+		"bypass, planted cookie":    {"https://app.example.com/public/x.css", in + "; " + strong, nil, 403},
 		"unverified":                {anApp, unverified, nil, 403},
 		"role":                      {"https://app.example.com/admin", in, nil, 403},
 		"admin":                     {"https://app.example.com/admin", admin, nil, 200},
