@@ -104,7 +104,7 @@ func (s Session) Rules(now time.Time) bool {
 	if s.ConfirmedAt != nil && s.ConfirmedAt.After(proved) {
 		proved = *s.ConfirmedAt
 	}
-	rested := s.RestedAt != nil && !proved.After(*s.RestedAt)
+	rested := s.RestedAt != nil && proved.Before(*s.RestedAt)
 	return !rested && now.Before(proved.Add(AdminLifetime)) && now.Before(s.LastSeenAt.Add(AdminIdle))
 }
 
