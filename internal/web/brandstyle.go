@@ -8,9 +8,10 @@ import (
 
 // Grounds that the accent stands on, as in the stylesheet.
 var (
-	white     = rgb{255, 255, 255}
-	black     = rgb{17, 19, 24}
-	darkPaper = rgb{28, 31, 39}
+	white      = rgb{255, 255, 255}
+	black      = rgb{17, 19, 24}
+	lightPaper = rgb{243, 244, 247} // the darkest of the light ones
+	darkPaper  = rgb{38, 42, 52}    // the lightest of the dark ones
 )
 
 // readable is the contrast that WCAG 2.2 AA asks of text, and a little more.
@@ -19,19 +20,28 @@ const readable = 4.6
 type rgb [3]float64
 
 // brandStyle turns the brand's colour into a sheet of its own: the pages allow
-// no inline style. The colour is moved towards black or white until text in it
-// can be read on light and dark paper, so that no choice makes a page
-// unreadable.
+// no inline style. Buttons have the very colour, with ink that can be read on
+// it. For links and outlines it is moved towards black or white until it can be
+// read on light and dark paper, so that no choice makes a page unreadable.
 func brandStyle(color string) ([]byte, error) {
 	n, err := strconv.ParseUint(color[1:], 16, 32)
 	if err != nil || len(color) != 7 {
 		return nil, fmt.Errorf("brand colour %q is not #rrggbb", color)
 	}
 	c := rgb{float64(n >> 16 & 255), float64(n >> 8 & 255), float64(n & 255)}
-	light, dark := until(c, white, rgb{}), until(c, darkPaper, white)
+	light, dark, fill := until(c, lightPaper, rgb{}), until(c, darkPaper, white), filling(c)
 	return fmt.Appendf(nil, ":root{--accent:%s;--on-accent:%s;--accent-text:%s}\n"+
 		"@media (prefers-color-scheme:dark){:root{--accent:%s;--on-accent:%s;--accent-text:%s}}\n",
-		light, on(light), light, dark, on(dark), dark), nil
+		fill, on(fill), light, fill, on(fill), dark), nil
+}
+
+// filling is the colour of a button: in the middle between black and white
+// neither ink can be read well enough, so that it is darkened a little.
+func filling(c rgb) rgb {
+	if contrast(on(c), c) >= readable {
+		return c
+	}
+	return until(c, white, rgb{})
 }
 
 // until moves a colour towards another until it can be read on the paper.

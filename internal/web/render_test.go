@@ -67,10 +67,10 @@ func TestReturnToStaysHere(t *testing.T) {
 func TestEveryBrandColourIsReadable(t *testing.T) {
 	t.Parallel()
 	for _, c := range []rgb{{255, 255, 0}, {0, 0, 0}, {255, 255, 255}, {128, 128, 128}, {0, 255, 0}, {26, 86, 219}} {
-		light, dark := until(c, white, rgb{}), until(c, darkPaper, white)
+		light, dark := until(c, lightPaper, rgb{}), until(c, darkPaper, white)
 		for name, k := range map[string]float64{
-			"on white": contrast(light, white), "on dark": contrast(dark, darkPaper),
-			"button": contrast(on(light), light), "dark button": contrast(on(dark), dark),
+			"on light": contrast(light, lightPaper), "on dark": contrast(dark, darkPaper),
+			"button": contrast(on(filling(c)), filling(c)),
 		} {
 			if k < 4.5 {
 				t.Errorf("%v %s: %.1f", c, name, k)
