@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // house is the whole service at https://id.example.com, as a proxy in front of
 // it sees it, with rules for the apps beside it.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	db    *pg.DB
 	clock *pgtest.Clock
 	cfg   *config.Config
@@ -51,7 +51,7 @@ var keyset = sync.OnceValue(func() *seal.Keys {
 	return keys
 })
 
-func newHouse(t *testing.T, set ...func(*config.Config)) *house {
+func newHouse(t testing.TB, set ...func(*config.Config)) *house {
 	t.Helper()
 	h := &house{t: t, clock: pgtest.NewClock("2026-03-02 12:00:05")}
 	h.db = pgtest.New(t, pgtest.WithClock(h.clock))

@@ -21,7 +21,7 @@ import (
 )
 
 // documented is the block of docs/integrations.md in this language.
-func documented(t *testing.T, language string) string {
+func documented(t testing.TB, language string) string {
 	t.Helper()
 	doc, err := os.ReadFile("../../docs/integrations.md")
 	if err != nil {
@@ -36,7 +36,7 @@ func documented(t *testing.T, language string) string {
 }
 
 // program finds a proxy. Where everything is installed it may not be missing.
-func program(t *testing.T, name string) string {
+func program(t testing.TB, name string) string {
 	t.Helper()
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/usr/local/sbin") {
 		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
@@ -57,7 +57,7 @@ type front struct {
 	latchkey, app, proxy string // host:port
 }
 
-func newFront(t *testing.T) *front {
+func newFront(t testing.TB) *front {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "apps.yaml")
 	if err := os.WriteFile(path, []byte(documented(t, "yaml")), 0o600); err != nil {
@@ -88,7 +88,7 @@ func newFront(t *testing.T) *front {
 	return f
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -217,13 +217,22 @@ func TestBehindNginx(t *testing.T) {
 	t.Parallel()
 	nginx := program(t, "nginx")
 	f := newFront(t)
+	f.nginx(nginx)
+	f.holds()
+}
+
+// nginx runs the documented configuration; /unasked is a way to the app that
+// asks nobody, for comparison.
+func (f *front) nginx(nginx string) {
+	t := f.t
+	t.Helper()
 	var own []string
 	for line := range strings.Lines(documented(t, "nginx")) {
 		if !strings.Contains(line, "ssl_certificate") { // TLS is the one thing left out
 			own = append(own, line)
 		}
 	}
-	conf := strings.NewReplacer("listen 443 ssl;", "listen "+f.proxy+";",
+	conf := strings.NewReplacer("listen 443 ssl;", "listen "+f.proxy+"; location /unasked { proxy_pass http://"+f.app+"; }",
 		"http://127.0.0.1:8080", "http://"+f.latchkey, "http://127.0.0.1:9000", "http://"+f.app).Replace(strings.Join(own, ""))
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil { // its workers are another user when root starts it
@@ -249,7 +258,6 @@ scgi_temp_path %[1]s/scgi;
 		t.Fatal(err)
 	}
 	f.run(nginx, "-p", dir, "-c", file, "-e", "stderr")
-	f.holds()
 }
 
 // TestBehindCaddy runs the documented configuration.
