@@ -88,6 +88,9 @@ func (f *Flow) ChangeEmail(ctx context.Context, by audit.Actor, in session.Sessi
 		if err != nil {
 			return err
 		}
+		if d.SentTo == a.user.Email { // by a second press of the button: it is done
+			return fault.New(fault.Conflict, fault.StateConflict)
+		}
 		if refused := a.lock.Refusal(); refused != nil {
 			return refused
 		}

@@ -36,7 +36,8 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 		return err
 	}
 	by.Kind = audit.Anonymous
-	return f.DB.InTx(context.WithoutCancel(ctx), func(tx *pg.Tx) error {
+	var told *fault.Fault // what could not be done; the rest is done all the same
+	err = f.DB.InTx(context.WithoutCancel(ctx), func(tx *pg.Tx) error {
 		if _, err := guard.LockTx(ctx, tx, link.User, by.Browser); err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 			return err
 		}
 		if k == account.EmailUndoLink {
-			if err := f.undoEmail(ctx, tx, link); err != nil {
+			if told, err = f.undoEmail(ctx, tx, link); err != nil {
 				return err
 			}
 		}
@@ -62,16 +63,21 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 			Action: "reported", Subject: link.User, Data: map[string]any{"link": k},
 		})
 	})
+	if err == nil && told != nil {
+		return told
+	}
+	return err
 }
 
 // undoEmail brings the old address back, unless it has an account by now.
-func (f *Flow) undoEmail(ctx context.Context, tx *pg.Tx, link account.Link) error {
+// That keeps nobody signed in: the address is told of, not rolled back for.
+func (f *Flow) undoEmail(ctx context.Context, tx *pg.Tx, link account.Link) (*fault.Fault, error) {
 	err := account.ChangeEmailTx(ctx, tx, link.User, link.Data.OldEmail)
 	if errors.Is(err, account.ErrTaken) {
-		return fault.New(fault.Conflict, fault.StateConflict).Say("fault.undo_taken", nil)
+		return fault.New(fault.Conflict, fault.StateConflict).Say("fault.undo_taken", nil), nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return audit.RecordTx(ctx, tx, audit.Actor{Kind: audit.System}, audit.Event{Action: "email_change_undone", Subject: link.User})
+	return nil, audit.RecordTx(ctx, tx, audit.Actor{Kind: audit.System}, audit.Event{Action: "email_change_undone", Subject: link.User})
 }

@@ -6,6 +6,7 @@ import (
 	"latchkey/internal/audit"
 	"latchkey/internal/factor"
 	"latchkey/internal/fault"
+	"latchkey/internal/proof"
 	"latchkey/internal/session"
 )
 
@@ -35,11 +36,17 @@ func (f *Flow) Screen(ctx context.Context, by audit.Actor, token string) (Screen
 			return err
 		}
 		out.RecoveryKey = has && set.Left > 0
-		out.TrustDays = s.policy.TrustedDeviceDays
+		if s.trusts() {
+			out.TrustDays = s.policy.TrustedDeviceDays
+		}
 		return nil
 	})
 	return out, err
 }
+
+// trusts reports whether this user's devices may be trusted: under the
+// stricter presets an admin's may not.
+func (s *step) trusts() bool { return s.policy.TrustsDevices(proof.Facts(s.user, s.methods)) }
 
 func (f *Flow) mailed(ctx context.Context, s *step) (*factor.Delivery, error) {
 	d, err := f.Factors.DeliveryTx(ctx, s.tx, s.user.ID, s.purpose(), s.in.ID)
