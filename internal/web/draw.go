@@ -48,6 +48,16 @@ var pageTable = map[string]page{
 	"profile":       &profilePage{},
 	"password":      &passwordPage{},
 	"add_app_begin": &addAppBeginPage{},
+	"ask_reset":     &askResetPage{},
+	"reset_sent":    &resetSentPage{},
+	"new_password":  &newPasswordPage{},
+	"link_over":     &linkOverPage{},
+	"report":        &reportPage{},
+	"reported":      &reportedPage{},
+	"email_change":  &emailChangePage{},
+	"reset_app":     &resetAppPage{},
+	"keys_print":    &keysPrintPage{},
+	"leave":         &leavePage{},
 }
 
 func parsePages(files fs.FS, funcs template.FuncMap) (pages, error) {

@@ -10,6 +10,8 @@ type keySheet struct {
 	Set  factor.Set
 	Text string // all keys, one a line, for the copy button
 	File string // where the download is
+
+	Print string // where the sheet for paper is; empty: there is none
 }
 
 func sheetOf(set factor.Set, file string) keySheet {

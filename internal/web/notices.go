@@ -27,6 +27,11 @@ const (
 	noticeAlready     = "already"
 	noticeBeginAgain  = "begin_again"
 	noticeNotNow      = "not_now"
+
+	noticeReset        = "reset"
+	noticeEmailChanged = "email_changed"
+	noticeAppReset     = "app_reset"
+	noticeDeleted      = "deleted"
 )
 
 var notices = map[string]string{
@@ -49,6 +54,11 @@ var notices = map[string]string{
 	noticeAlready:     "web.notice.already",
 	noticeBeginAgain:  "web.notice.begin_again",
 	noticeNotNow:      "web.notice.not_now",
+
+	noticeReset:        "web.notice.reset",
+	noticeEmailChanged: "web.notice.email_changed",
+	noticeAppReset:     "web.notice.app_reset",
+	noticeDeleted:      "web.notice.deleted",
 }
 
 // notice has the next page say something, and fill in an address that was

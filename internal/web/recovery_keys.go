@@ -38,7 +38,7 @@ func (v *visit) keys() (*keysPage, error) {
 		Keys: sheetOf(set, "/account/recovery-keys.txt"), Unsaved: set.SavedAt == nil,
 		Hidden: len(set.Shown()) == 0, Spent: set.Left < set.Total,
 	}
-	p.Here = "security"
+	p.Here, p.Keys.Print = "security", "/account/recovery-keys/print"
 	return p, nil
 }
 

@@ -16,7 +16,8 @@ type securityPage struct {
 	User      account.User
 	Methods   []factor.Method
 	Preferred string
-	Kinds     int  // different kinds that are on
+	Kinds     int // different kinds that are on
+	HasApp    bool
 	AddApp    bool // may be added
 	AddEmail  bool
 	Keys      settings.TwoFactor
@@ -57,6 +58,7 @@ func (v *visit) security() (*securityPage, error) {
 	}
 	p := &securityPage{
 		User: me.User, Methods: state.Methods, Preferred: state.Preferred, Keys: state,
+		HasApp:  factor.Has(state.Methods, factor.App),
 		LowKeys: state.KeysTotal > 0 && state.KeysLeft <= factor.LowKeys,
 		By:      asked.By, From: asked.From, Due: asked.Due,
 	}

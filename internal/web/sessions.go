@@ -14,6 +14,7 @@ type sessionsPage struct {
 	Others   []session.Session
 	Devices  []session.Device
 	Strength map[session.Assurance]string
+	Proved   map[uuid.UUID]proved // by session
 }
 
 func sessions(v *visit) error {
@@ -26,8 +27,9 @@ func sessions(v *visit) error {
 		session.TwoStep:   v.o.Words.T("web.assurance.two_step", nil),
 		session.TwoFactor: v.o.Words.T("web.assurance.two_factor", nil),
 	}}
-	p.Here = "sessions"
+	p.Here, p.Proved = "sessions", map[uuid.UUID]proved{}
 	for _, s := range all {
+		p.Proved[s.ID] = v.proved(s)
 		if s.ID != v.in.ID {
 			p.Others = append(p.Others, s)
 		}
