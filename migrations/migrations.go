@@ -84,14 +84,22 @@ func with(ctx context.Context, url string, f func(*goose.Provider, *sql.DB) erro
 // Partitions makes the monthly partitions of events for this month and the
 // three after it. A month whose rows already lie in the default partition is
 // left there: they are found all the same.
+//
+// Making one locks events, and so stands in the way of every sign-in while it
+// waits for somebody's long export. It waits a moment only; the next call, of
+// the worker in some minutes, tries again, and months are made long before
+// they begin.
 func Partitions(ctx context.Context, db *sql.DB, now time.Time) error {
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	for i := range 4 {
 		from, to := first.AddDate(0, i, 0), first.AddDate(0, i+1, 0)
 		_, err := db.ExecContext(ctx, fmt.Sprintf(`
 			DO $$ BEGIN
-				CREATE TABLE IF NOT EXISTS events_%s PARTITION OF events FOR VALUES FROM ('%s') TO ('%s');
-			EXCEPTION WHEN check_violation OR duplicate_table THEN NULL;
+				IF to_regclass('events_%[1]s') IS NULL THEN
+					PERFORM set_config('lock_timeout', '200ms', true);
+					CREATE TABLE events_%[1]s PARTITION OF events FOR VALUES FROM ('%[2]s') TO ('%[3]s');
+				END IF;
+			EXCEPTION WHEN check_violation OR duplicate_table OR lock_not_available THEN NULL;
 			END $$`, from.Format("2006_01"), from.Format(time.RFC3339), to.Format(time.RFC3339)))
 		if err != nil {
 			return fmt.Errorf("make partition of events: %w", err)

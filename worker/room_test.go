@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/pg/pgtest"
 	"latchkey/internal/policy"
 	"latchkey/internal/seal"
+	"latchkey/migrations"
 )
 
 // kept is one table: how a row of it is made at $1, $2 with a user, and for
@@ -201,5 +202,34 @@ func TestOwnersAreToldOfEndingTokens(t *testing.T) {
 			t.Errorf("day %d: %d mails, want %d", day, n, want)
 		}
 		clock.Advance(24 * time.Hour)
+	}
+}
+
+// TestPartitionsWaitForNobody: while an export reads events, making a month
+// would hold up every sign-in behind it.
+func TestPartitionsWaitForNobody(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	later := time.Date(2041, 5, 17, 0, 0, 0, 0, time.UTC)
+	made := `SELECT count(*) FROM pg_class WHERE relname IN ('events_2041_05', 'events_2041_06', 'events_2041_07', 'events_2041_08')`
+	err := db.InTx(t.Context(), func(tx *pg.Tx) error {
+		if _, err := tx.ExecContext(t.Context(), `LOCK TABLE events IN ACCESS SHARE MODE`); err != nil {
+			return err
+		}
+		return migrations.Partitions(t.Context(), db.DB.DB, later)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, made); n != 0 {
+		t.Errorf("%d months were made beside a reader", n)
+	}
+	for range 2 { // again is harmless
+		if err := migrations.Partitions(t.Context(), db.DB.DB, later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := count(t, db, made); n != 4 {
+		t.Errorf("%d months, want 4", n)
 	}
 }
