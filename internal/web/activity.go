@@ -51,6 +51,8 @@ var actions = map[string]string{
 	"session_ended":             "web.event.session_ended",
 	"sessions_ended":            "web.event.sessions_ended",
 	"trusted_device_ended":      "web.event.trusted_device_ended",
+	"token_made":                "web.event.token_made",
+	"token_revoked":             "web.event.token_revoked",
 	"reported":                  "web.event.reported",
 }
 
