@@ -120,7 +120,7 @@ func (a *App) flows(o Options) {
 func (a *App) pages(o Options, words *text.Catalogue) (*web.Web, error) {
 	b := o.Config.Brand
 	return web.New(web.Options{
-		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Sessions: a.SignIn.Sessions,
+		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Admin: a.Admin, Sessions: a.SignIn.Sessions,
 		Forms: edge.Keys{DB: o.DB}, Digests: o.Keys.Tokens, Cookies: o.Keys.Cookies,
 		Words: words, BaseURL: o.Config.BaseURL,
 		Brand: web.Brand{Name: b.Name, Color: b.Color, LogoFile: b.LogoFile, SupportEmail: b.SupportEmail},

@@ -38,6 +38,11 @@ func loadAssets(static fs.FS, b Brand) (assets, error) {
 	if err != nil {
 		return a, err
 	}
+	desk, err := fs.ReadFile(static, "static/admin.css")
+	if err != nil {
+		return a, err
+	}
+	style = append(style, desk...)
 	script, err := fs.ReadFile(static, "static/latchkey.js")
 	if err != nil {
 		return a, err

@@ -23,7 +23,7 @@ type pages map[string]*template.Template
 
 // table of pages: a name and the struct that its template draws. A template
 // outside of it, or a page without a template, stops the start.
-var pageTable = map[string]page{
+var pageTable = together(adminPages, map[string]page{
 	"failure":       &failurePage{},
 	"sign_up":       &signUpPage{},
 	"sign_in":       &signInPage{},
@@ -58,7 +58,7 @@ var pageTable = map[string]page{
 	"reset_app":     &resetAppPage{},
 	"keys_print":    &keysPrintPage{},
 	"leave":         &leavePage{},
-}
+})
 
 func parsePages(files fs.FS, funcs template.FuncMap) (pages, error) {
 	base, err := template.New("layout").Funcs(funcs).Option("missingkey=error").

@@ -1,6 +1,9 @@
 package web
 
-import "latchkey/internal/edge"
+import (
+	"latchkey/internal/account"
+	"latchkey/internal/edge"
+)
 
 // page is what a template draws: a struct of its own around a frame.
 type page interface{ base() *frame }
@@ -15,8 +18,10 @@ type frame struct {
 	Failed   *failed
 	FormID   string
 	ReturnTo string
-	Member   bool   // whoever looks is signed in
-	Here     string // entry of the account navigation that this page is under
+	Member   bool         // whoever looks is signed in
+	Helps    bool         // the account navigation leads to the admin pages too
+	Desk     account.Role // on an admin page: the role of whoever looks; empty elsewhere
+	Here     string       // entry of the account navigation that this page is under
 
 	blame string // field that a refused code is about
 }
@@ -75,6 +80,7 @@ func (f *frame) Focused(one field) field {
 func (v *visit) fill(name string, f *frame) {
 	f.Brand, f.Assets, f.Nonce, f.Page = v.o.Brand, &v.assets, edge.Nonce(v.c), name
 	f.FormID, f.Member = newFormID(), v.signedIn()
+	v.navigate(f)
 	if f.ReturnTo == "" {
 		f.ReturnTo = v.returnTo()
 	}

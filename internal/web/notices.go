@@ -77,6 +77,9 @@ func (v *visit) takeNotice() (words, email string) {
 	name, rest, _ := strings.Cut(raw, ".")
 	typed, err := base64.RawURLEncoding.DecodeString(rest)
 	id, known := notices[name]
+	if !known {
+		id, known = deskNotices[name]
+	}
 	if err != nil || !known {
 		return "", ""
 	}

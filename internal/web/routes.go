@@ -24,7 +24,7 @@ type route struct {
 // table is every page and every form. A GET changes nothing; a POST that did
 // something redirects.
 func (w *Web) table() []route {
-	return []route{
+	return append(adminTable(), []route{
 		{"GET", "/", anyone, home, ""},
 
 		{"GET", "/sign-up", visitor, signUpForm, ""},
@@ -118,7 +118,7 @@ func (w *Web) table() []route {
 		{"POST", "/account/delete", sure, leave, ""},
 		{"GET", "/account/password", sure, passwordForm, ""},
 		{"POST", "/account/password", sure, passwordSubmit, ""},
-	}
+	}...)
 }
 
 // pageOf is the page that a path's form stands on: itself, or the nearest one

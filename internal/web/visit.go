@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"latchkey/internal/account"
 	"latchkey/internal/audit"
 	"latchkey/internal/edge"
 	"latchkey/internal/fault"
@@ -24,6 +25,7 @@ type visit struct {
 	in     session.Session // zero: signed out
 	signIn openSignIn      // empty: none under way
 	back   string          // the page that the form stood on
+	desk   account.Role    // on an admin page: the caller's role
 }
 
 func (v *visit) ctx() context.Context { return v.c.Request.Context() }

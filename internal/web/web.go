@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"latchkey/internal/admin"
 	"latchkey/internal/edge"
 	"latchkey/internal/pg"
 	"latchkey/internal/seal"
@@ -36,6 +37,7 @@ type Options struct {
 	DB       *pg.DB
 	SignIn   *signin.Flow
 	Settings *settings.Flow
+	Admin    *admin.Flow
 	Sessions *session.Store
 	Forms    edge.KeyStore  // remembers forms that were sent
 	Digests  *seal.Digester // of those forms

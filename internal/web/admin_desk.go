@@ -1,0 +1,88 @@
+package web
+
+import (
+	"github.com/google/uuid"
+
+	"latchkey/internal/account"
+	"latchkey/internal/fault"
+)
+
+// desk stands before every admin page: it asks the flow who may come in. What
+// may be done there, each act decides for itself.
+func desk(do func(*visit) error) func(*visit) error {
+	return func(v *visit) error {
+		u, err := v.o.Admin.Enter(v.ctx(), v.by, v.in)
+		if err == nil {
+			v.desk = u.Role
+			err = do(v)
+		}
+		return v.toConfirm(err)
+	}
+}
+
+// toConfirm prepares the way over a confirmation: why it is asked for, and a
+// way back that it can keep.
+func (v *visit) toConfirm(err error) error {
+	f, ok := fault.As(err)
+	if !ok || f.Code != fault.ConfirmationRequired {
+		return err
+	}
+	if f.Message != "" {
+		v.notice(noticeRested, "")
+	}
+	if safeReturn(v.back) == "" {
+		v.back = v.c.Request.URL.Path // without a search that can't be carried
+	}
+	return err
+}
+
+// confirmed leads to a confirmation before a locked form is filled in, so that
+// nothing typed is lost. The flow behind the form judges for itself.
+func (v *visit) confirmed() error {
+	if v.in.ConfirmedToRule(v.o.DB.Now()) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, fault.ConfirmationRequired)
+}
+
+// helps reads whether the account navigation leads to the admin pages.
+func (v *visit) helps() bool {
+	u, err := account.ByID(v.ctx(), v.o.DB, v.in.User)
+	return err == nil && (u.Role == account.Admin || u.Role == account.Support)
+}
+
+// navigate fills in what is around a page for those who help or rule.
+func (v *visit) navigate(f *frame) {
+	f.Desk = v.desk
+	f.Helps = v.desk == "" && f.Here != "" && v.signedIn() && v.helps()
+}
+
+// pathID reads an id from the path; what is none is not found.
+func (v *visit) pathID() (uuid.UUID, error) {
+	id, err := uuid.Parse(v.c.Param("id"))
+	if err != nil || id.String() != v.c.Param("id") {
+		return uuid.Nil, errNoSuch
+	}
+	return id, nil
+}
+
+// adminHome is the first page of whoever comes in.
+func adminHome(v *visit) error {
+	if v.desk == account.Admin {
+		return overview(v)
+	}
+	return v.to("/admin/users")
+}
+
+// roleNames and statusNames are roles and states in words.
+var roleNames = map[account.Role]string{
+	account.Member:  "web.admin.role.user",
+	account.Support: "web.admin.role.support",
+	account.Admin:   "web.admin.role.admin",
+}
+
+var statusNames = map[account.Status]string{
+	account.Active:   "web.admin.status.active",
+	account.Disabled: "web.admin.status.disabled",
+	account.Invited:  "web.admin.status.invited",
+}
