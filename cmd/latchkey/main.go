@@ -34,6 +34,7 @@ type cli struct {
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database up to this build."`
 	Keys        keysCmd        `cmd:"" help:"Make and look at the keys that protect secrets."`
 	User        userCmd        `cmd:"" help:"Make accounts, from the machine itself."`
+	Doctor      doctorCmd      `cmd:"" help:"Look at every dependency, setting, clock and key, and say what to do."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well (for container health checks)."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"latchkey/worker"
+)
+
+func (x *doctor) redis() {
+	if !x.cfg.RedisURL.IsSet() {
+		x.skip("redis", "REDIS_URL is not set here; only the worker needs it")
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.ctx, checkTime)
+	defer cancel()
+	if err := worker.ProbeRedis(ctx, x.cfg.RedisURL.Reveal()); err != nil {
+		x.todo("redis", err.Error(), "start it, and see that REDIS_URL is right; mails wait in Postgres meanwhile")
+		return
+	}
+	x.ok("redis", "Redis answers")
+}
+
+func (x *doctor) mail() {
+	s := x.cfg.SMTP
+	if s.Host == "" {
+		x.skip("mail", "SMTP_URL is not set here; only the worker needs it")
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.ctx, checkTime)
+	defer cancel()
+	where := fmt.Sprintf("%s:%d (%s)", s.Host, s.Port, s.TLS)
+	if err := worker.ProbeMail(ctx, s); err != nil {
+		x.todo("mail", where+": "+err.Error(), "see that SMTP_URL names host, port, login and the kind of TLS that this mail server speaks")
+		return
+	}
+	x.ok("mail", "%s greets, and lets us in; nothing was sent", where)
+}
+
+// site asks our own front door. Somebody else's host is asked on request only.
+func (x *doctor) site() {
+	u := x.cfg.BaseURL
+	if u == nil {
+		x.skip("site", "no BASE_URL to ask")
+		return
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	if u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback()) && !x.in.Reach {
+		x.skip("site", "%s was not asked: --reach asks it", u)
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.ctx, checkTime)
+	defer cancel()
+	says, err := health(ctx, u.JoinPath("/healthz").String())
+	if err != nil {
+		x.todo("site", fmt.Sprintf("%s does not answer: %s", u, err), "start latchkey serve, and the proxy in front of it; see that BASE_URL is the address that people open")
+		return
+	}
+	if says != "ok" {
+		x.todo("site", fmt.Sprintf("%s answers, but it is not Latchkey", u), "point the proxy of that host to LISTEN")
+		return
+	}
+	x.ok("site", "%s answers", u)
+}
+
+func health(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	body, err := io.ReadAll(io.LimitReader(res.Body, 100))
+	return strings.TrimSpace(string(body)), err
+}
