@@ -75,7 +75,7 @@ var arrows = map[string][]string{
 	// Commands call the flows on app.App, as the actor "host", in the flows' own
 	// terms, and say faults in the catalogue's words.
 	"cmd/latchkey": {"app", "worker", "devstack", "config", "intake", "migrations", "rotation", "seal", "pg",
-		"signin", "account", "audit", "fault", "text"},
+		"signin", "admin", "account", "audit", "fault", "policy", "session", "text"},
 
 	// Help for tests, which nothing else may import.
 	"pg/pgtest":   {"pg", "devstack", "migrations"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"latchkey/internal/account"
 	"latchkey/internal/audit"
 	"latchkey/internal/fault"
 	"latchkey/internal/policy"
@@ -169,4 +170,26 @@ func (f *Flow) UserEvents(ctx context.Context, by audit.Actor, in session.Sessio
 		return nil, err
 	}
 	return audit.Of(ctx, f.DB, id, before, limit)
+}
+
+// Find reads the account of an address or an id, as a command line names it.
+func (f *Flow) Find(ctx context.Context, by audit.Actor, in session.Session, name string) (User, error) {
+	if id, err := uuid.Parse(name); err == nil {
+		return f.User(ctx, by, in, id)
+	}
+	if err := f.look(ctx, by, in, true); err != nil {
+		return User{}, err
+	}
+	email, bad := account.CanonicalEmail(name)
+	if bad != nil {
+		return User{}, bad
+	}
+	u, found, err := account.ByEmail(ctx, f.DB, email)
+	if err != nil {
+		return User{}, err
+	}
+	if !found {
+		return User{}, absent
+	}
+	return f.User(ctx, by, in, u.ID)
 }
