@@ -35,6 +35,7 @@ type cli struct {
 	Keys        keysCmd        `cmd:"" help:"Make and look at the keys that protect secrets."`
 	User        userCmd        `cmd:"" help:"Make, see and help accounts, from the machine itself."`
 	Policy      policyCmd      `cmd:"" help:"Show and change the security policy, from the machine itself."`
+	Doctor      doctorCmd      `cmd:"" help:"Look at every dependency, setting, clock and key, and say what to do."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well (for container health checks)."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }
