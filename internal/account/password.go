@@ -46,6 +46,8 @@ var errHash = errors.New("stored password hash can't be used")
 // at once is 2 to 6 times slower in all and takes gigabytes. Call it outside any
 // transaction, which it would hold open for as long as it waits.
 type Passwords struct {
+	Patience time.Duration // how long one may wait for a core
+
 	slots   chan struct{}
 	waiting atomic.Int32
 	dummy   string // no password fits it
@@ -56,7 +58,8 @@ func NewPasswords() *Passwords {
 	var b [48]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return &Passwords{
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		Patience: hashPatience,
+		slots:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		dummy: fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
 			passwordCost.Memory, passwordCost.Iterations, passwordCost.Parallelism,
 			base64.RawStdEncoding.EncodeToString(b[:16]), base64.RawStdEncoding.EncodeToString(b[16:])),
@@ -159,7 +162,7 @@ func (p *Passwords) acquire(ctx context.Context) error {
 	if p.waiting.Add(1) > hashWaiters {
 		return busy() // at once: a queue that can't be served only grows
 	}
-	patience := time.NewTimer(hashPatience)
+	patience := time.NewTimer(p.Patience)
 	defer patience.Stop()
 	select {
 	case p.slots <- struct{}{}:

@@ -95,7 +95,7 @@ func TestEveryVerdictCostsTheSame(t *testing.T) {
 	}
 	cost := func(hash, password string) time.Duration {
 		best := time.Hour
-		for range 3 {
+		for range 5 {
 			start := time.Now()
 			_, _, _ = p.Verify(t.Context(), hash, password)
 			best = min(best, time.Since(start))
@@ -111,7 +111,9 @@ func TestEveryVerdictCostsTheSame(t *testing.T) {
 		"too long and no hash": cost("", strings.Repeat("a", 257)),
 		"not UTF-8":            cost(hash, "\xff"),
 	} {
-		if got < wrong/3 || got > wrong*3 {
+		// Machines stall, so only the fastest of five counts, and what is slow
+		// must be slow by far.
+		if got < wrong/3 || got > wrong*10 {
 			t.Errorf("%s takes %v, a wrong password %v", name, got, wrong)
 		}
 	}
