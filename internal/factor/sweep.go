@@ -13,7 +13,7 @@ const (
 	keepCodes  = 48 * time.Hour // budgets of mails count back over a day
 )
 
-// Sweep removes enrolments that were never proved and codes that no budget
+// Sweep removes enrolments that were never proved, recovery passes, and codes that no budget
 // counts any more, and wipes the sealed copies of codes that are over. It only
 // makes room: expiry is judged where a row is used. One bounded batch of each.
 func Sweep(ctx context.Context, db *pg.DB) (int64, error) {
@@ -26,6 +26,9 @@ func Sweep(ctx context.Context, db *pg.DB) (int64, error) {
 		{"enrolments", `
 			DELETE FROM enrolments WHERE id IN (
 				SELECT id FROM enrolments WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, now},
+		{"recovery passes", `
+			DELETE FROM recovery_passes WHERE id IN (
+				SELECT id FROM recovery_passes WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-keepCodes)},
 		{"codes", `
 			DELETE FROM codes WHERE id IN (
 				SELECT id FROM codes WHERE created_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-keepCodes)},
