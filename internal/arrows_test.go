@@ -54,6 +54,10 @@ var arrows = map[string][]string{
 	"settings": with(capabilities, "proof", "fault", "pg", "seal"),
 	"admin":    with(capabilities, "proof", "fault", "pg", "seal"),
 
+	// Counters fed by edge, and gauges read from Postgres when asked: no
+	// capability knows of them.
+	"metrics": {"edge", "pg"},
+
 	// People of another system, straight into the capabilities' tables.
 	"intake": {"account", "audit", "factor", "fault", "guard", "pg"},
 
@@ -74,7 +78,7 @@ var arrows = map[string][]string{
 		"api", "web", "forwardauth", "proof", "edge", "config", "fault", "migrations", "pg", "rotation", "seal", "templates", "text"),
 	// Commands call the flows on app.App, as the actor "host", in the flows' own
 	// terms, and say faults in the catalogue's words.
-	"cmd/latchkey": {"app", "worker", "devstack", "config", "intake", "migrations", "rotation", "seal", "pg",
+	"cmd/latchkey": {"app", "worker", "devstack", "config", "intake", "metrics", "migrations", "rotation", "seal", "pg",
 		"signin", "admin", "account", "audit", "fault", "policy", "session", "text"},
 
 	// Help for tests, which nothing else may import.
@@ -98,6 +102,7 @@ var libraries = map[string][]string{
 	"github.com/boombuler/barcode":  {"factor", "web", "api"},
 	"github.com/tink-crypto/":       {"seal"},
 	"github.com/alecthomas/kong":    {"cmd/latchkey"},
+	"github.com/prometheus/":        {"metrics"},
 	"github.com/wneessen/go-mail":   {"mail", "worker"},
 	"github.com/emersion/go-smtp":   {"devstack"},
 	"github.com/alicebob/miniredis": {"devstack"},

@@ -5,12 +5,12 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"latchkey/internal/metrics"
 )
 
 // serveMetrics serves /metrics on an address of its own, which need not be
 // reachable by anyone but Prometheus. An empty address means none.
-func serveMetrics(ctx context.Context, addr string, log *slog.Logger) error {
+func serveMetrics(ctx context.Context, addr string, m *metrics.Metrics, log *slog.Logger) error {
 	if addr == "" {
 		<-ctx.Done()
 		return nil
@@ -19,7 +19,8 @@ func serveMetrics(ctx context.Context, addr string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	log.Info("metrics", "listen", ln.Addr().String())
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.Handler())
+	mux.Handle("GET /metrics", m.Handler())
 	return serveUntil(ctx, ln, mux, log, 0)
 }

@@ -9,6 +9,7 @@ import (
 
 	"latchkey/internal/app"
 	"latchkey/internal/config"
+	"latchkey/internal/metrics"
 	"latchkey/internal/pg"
 	"latchkey/internal/rotation"
 )
@@ -35,11 +36,13 @@ func (s *serveCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is buffered
-	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log})
+	counted := metrics.New(thisBuild().Version, db)
+	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log, Observe: counted.Observe})
 	if err != nil {
 		// Say the likely reason first: nobody has migrated yet.
 		return errors.Join(migrated(ctx, cfg), fmt.Errorf("make server: %w", err))
 	}
+	counted.Hashing(front.SignIn.Passwords.Load)
 	ln, err := listen("LISTEN", cfg.Listen)
 	if err != nil {
 		return err
@@ -47,7 +50,7 @@ func (s *serveCmd) Run(ctx context.Context, c *console) error {
 	log.Info("serving", "listen", ln.Addr().String(), "base_url", cfg.BaseURL.String(), "version", thisBuild().Version)
 	return together(ctx,
 		func(ctx context.Context) error { return serveUntil(ctx, ln, front.Handler(), log, drainNotice) },
-		func(ctx context.Context) error { return serveMetrics(ctx, cfg.MetricsListen, log) },
+		func(ctx context.Context) error { return serveMetrics(ctx, cfg.MetricsListen, counted, log) },
 	)
 }
 

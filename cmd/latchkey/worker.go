@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/internal/config"
+	"latchkey/internal/metrics"
 	"latchkey/internal/pg"
 	"latchkey/internal/rotation"
 	"latchkey/worker"
@@ -44,7 +45,7 @@ func (w *workerCmd) Run(ctx context.Context, c *console) error {
 		return fmt.Errorf("make worker: %w", err)
 	}
 	return together(ctx, work.Run, func(ctx context.Context) error {
-		return serveMetrics(ctx, cfg.MetricsListen, log)
+		return serveMetrics(ctx, cfg.MetricsListen, metrics.New(thisBuild().Version, db), log)
 	})
 }
 

@@ -102,6 +102,7 @@ type confirmationAnswer struct {
 }
 
 func (a *API) confirm(ctx context.Context, c *edge.Call, req confirmationRequest) (confirmationAnswer, error) {
+	edge.Tried(c.Gin, req.Method)
 	done, err := a.SignIn.Confirm(ctx, c.By, sessionOf(c), signin.Proofs(req))
 	return confirmationAnswer{done.Until}, err
 }

@@ -100,6 +100,7 @@ type verifyRequest struct {
 }
 
 func (a *API) verify(ctx context.Context, c *edge.Call, req verifyRequest) (signInAnswer, error) {
+	edge.Tried(c.Gin, req.Method)
 	s, err := a.SignIn.Verify(ctx, c.By, c.Token, req.Method, req.Code, req.TrustDevice)
 	return secret(c, s, err)
 }

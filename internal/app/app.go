@@ -39,6 +39,10 @@ type Options struct {
 	DB     *pg.DB
 	Keys   *seal.Keys
 	Log    *slog.Logger
+
+	Gallery bool // `dev` only: /dev/gallery shows all screens and mails
+
+	Observe func(edge.Observation) // counts requests; nil: nobody does
 }
 
 // App holds the flows, for commands that call them, and the handler.
@@ -62,7 +66,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	e, err := edge.New(edge.Options{
 		Page:    func(c *gin.Context, a edge.Answer) { pages.Failure(c, a) },
 		BaseURL: o.Config.BaseURL, Dev: loopback(o.Config.BaseURL), TrustedProxies: o.Config.TrustedProxies,
-		Words: words, Log: o.Log,
+		Words: words, Log: o.Log, Observe: o.Observe,
 	})
 	if err != nil {
 		return nil, err
@@ -119,11 +123,16 @@ func (a *App) flows(o Options) {
 // pages is the HTML front.
 func (a *App) pages(o Options, words *text.Catalogue) (*web.Web, error) {
 	b := o.Config.Brand
+	shown, err := o.gallery()
+	if err != nil {
+		return nil, err
+	}
 	return web.New(web.Options{
 		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Admin: a.Admin, Sessions: a.SignIn.Sessions,
 		Forms: edge.Keys{DB: o.DB}, Digests: o.Keys.Tokens, Cookies: o.Keys.Cookies,
 		Words: words, BaseURL: o.Config.BaseURL,
-		Brand: web.Brand{Name: b.Name, Color: b.Color, LogoFile: b.LogoFile, SupportEmail: b.SupportEmail},
+		Brand:   web.Brand{Name: b.Name, Color: b.Color, LogoFile: b.LogoFile, SupportEmail: b.SupportEmail},
+		Gallery: shown,
 	})
 }
 

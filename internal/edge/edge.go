@@ -43,6 +43,10 @@ type Options struct {
 	Log            *slog.Logger // default slog.Default()
 	Timeout        time.Duration
 
+	// Observe is told of every request when it is over; nil: nobody counts. It
+	// runs on the request's path and must not wait for anything.
+	Observe func(Observation)
+
 	// Page draws a failure as a page; nil leaves it to a bare one. Failures
 	// under /api are problem documents always.
 	Page func(*gin.Context, Answer)
@@ -67,6 +71,7 @@ type state struct {
 	actor  audit.Actor
 	code   string // of the problem that was answered, for the log line
 	secret bool   // the answer must not be kept
+	tried  string // method of the code that was judged, for who counts
 }
 
 type stateKey struct{}

@@ -32,9 +32,13 @@ func (e *Edge) begin(c *gin.Context) {
 	if route == "" {
 		route = "-" // a path that matches nothing may hold anything
 	}
+	took := time.Since(began)
+	if e.o.Observe != nil {
+		e.o.Observe(Observation{methodName(s.method), route, c.Writer.Status(), s.code, s.tried, took})
+	}
 	attrs := []slog.Attr{
 		slog.String("method", methodName(s.method)), slog.String("route", route),
-		slog.Int("status", c.Writer.Status()), slog.Int64("ms", time.Since(began).Milliseconds()),
+		slog.Int("status", c.Writer.Status()), slog.Int64("ms", took.Milliseconds()),
 		slog.String("request_id", s.id),
 	}
 	if s.code != "" {

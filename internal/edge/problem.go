@@ -105,6 +105,7 @@ func answer(c *gin.Context, f *fault.Fault) Answer {
 	if a.RetryAfter == 0 && (f.Kind == fault.TooMany || f.Kind == fault.Unavailable) {
 		a.RetryAfter = retrySoon // the contract promises the header
 	}
+	s.code = a.Code // a form that is drawn again has failed too
 	id, args := message(f)
 	args["Wait"] = text.Wait(a.RetryAfter)
 	a.Detail = s.edge.o.Words.T(id, args)

@@ -1,10 +1,14 @@
 package web
 
-import "latchkey/internal/factor"
+import (
+	"latchkey/internal/edge"
+	"latchkey/internal/factor"
+)
 
 // codeSubmit judges the second factor.
 func codeSubmit(v *visit) error {
 	method := v.form("method")
+	edge.Tried(v.c, method)
 	s, err := v.o.SignIn.Verify(v.ctx(), v.by, v.signIn.token, method, v.form("code"), v.form("trust") == "yes")
 	switch {
 	case err == nil:

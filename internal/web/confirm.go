@@ -1,6 +1,7 @@
 package web
 
 import (
+	"latchkey/internal/edge"
 	"latchkey/internal/factor"
 	"latchkey/internal/signin"
 )
@@ -64,6 +65,7 @@ func (v *visit) confirm(chosen string) (*confirmPage, error) {
 
 // confirmSubmit opens what is locked. The session gets a fresh token with it.
 func confirmSubmit(v *visit) error {
+	edge.Tried(v.c, v.form("method"))
 	done, err := v.o.SignIn.Confirm(v.ctx(), v.by, v.in, signin.Proofs{
 		Password: v.form("password"), Method: v.form("method"), Code: v.form("code"),
 	})

@@ -1,0 +1,105 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"latchkey/internal/pg"
+)
+
+// scrapeTime bounds what a scrape asks of the database.
+const scrapeTime = 2 * time.Second
+
+var (
+	readable = prometheus.NewDesc("latchkey_database_up", "1 when the database answered this scrape.", nil, nil)
+	mails    = prometheus.NewDesc("latchkey_mails_last_hour", "Mails queued in the last hour, by kind and what became of them. The same from every process.", []string{"kind", "state"}, nil)
+	waiting  = prometheus.NewDesc("latchkey_mails_queued", "Mails that wait to be sent and are still of use, by queue. The same from every process.", []string{"queue"}, nil)
+	age      = prometheus.NewDesc("latchkey_mail_queue_age_seconds", "How long the oldest of them is due, by queue. The same from every process.", []string{"queue"}, nil)
+	events   = prometheus.NewDesc("latchkey_events_last_hour", "Events of the audit log in the last hour, by action. The same from every process.", []string{"action"}, nil)
+)
+
+// database reads gauges at each scrape, by statements over indexes of the last
+// hour or of what waits. Where it is down the rest of the metrics still comes.
+type database struct{ db *pg.DB }
+
+// Describe is for the registry.
+func (d database) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{readable, mails, waiting, age, events} {
+		ch <- desc
+	}
+}
+
+// Collect asks the database.
+func (d database) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	up := 1.0
+	for _, read := range []func(context.Context, chan<- prometheus.Metric) error{d.queues, d.kinds, d.actions} {
+		if err := read(ctx, ch); err != nil {
+			up = 0
+			break
+		}
+	}
+	ch <- prometheus.MustNewConstMetric(readable, prometheus.GaugeValue, up)
+}
+
+// queues: both are listed, also when they are empty, so that an alert on one
+// never looks at nothing.
+func (d database) queues(ctx context.Context, ch chan<- prometheus.Metric) error {
+	var rows []struct {
+		Queue string  `db:"queue"`
+		N     float64 `db:"n"`
+		Age   float64 `db:"age"`
+	}
+	err := d.db.SelectContext(ctx, &rows, `
+		SELECT q.queue, count(m.id) AS n,
+		       coalesce(greatest(extract(epoch FROM $1::timestamptz - min(m.created_at)), 0), 0)::float8 AS age
+		FROM (VALUES ('codes'), ('notices')) AS q (queue)
+		LEFT JOIN mails m ON m.queue = q.queue AND m.state = 'queued' AND m.expires_at > $1
+		GROUP BY q.queue`, d.db.Now())
+	if err != nil {
+		return fmt.Errorf("read queues of mails: %w", err)
+	}
+	for _, r := range rows {
+		ch <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, r.N, r.Queue)
+		ch <- prometheus.MustNewConstMetric(age, prometheus.GaugeValue, r.Age, r.Queue)
+	}
+	return nil
+}
+
+func (d database) kinds(ctx context.Context, ch chan<- prometheus.Metric) error {
+	var rows []struct {
+		Kind  string  `db:"kind"`
+		State string  `db:"state"`
+		N     float64 `db:"n"`
+	}
+	err := d.db.SelectContext(ctx, &rows, `
+		SELECT kind, state, count(*) AS n FROM mails WHERE created_at > $1 GROUP BY kind, state`, d.db.Now().Add(-time.Hour))
+	if err != nil {
+		return fmt.Errorf("count mails: %w", err)
+	}
+	for _, r := range rows {
+		ch <- prometheus.MustNewConstMetric(mails, prometheus.GaugeValue, r.N, r.Kind, r.State)
+	}
+	return nil
+}
+
+// actions: events lie in the order of their time, so BRIN finds the last hour.
+func (d database) actions(ctx context.Context, ch chan<- prometheus.Metric) error {
+	var rows []struct {
+		Action string  `db:"action"`
+		N      float64 `db:"n"`
+	}
+	err := d.db.SelectContext(ctx, &rows, `
+		SELECT action, count(*) AS n FROM events WHERE at > $1 GROUP BY action`, d.db.Now().Add(-time.Hour))
+	if err != nil {
+		return fmt.Errorf("count events: %w", err)
+	}
+	for _, r := range rows {
+		ch <- prometheus.MustNewConstMetric(events, prometheus.GaugeValue, r.N, r.Action)
+	}
+	return nil
+}
