@@ -76,12 +76,13 @@ func share(ctx context.Context, q pg.Q) (Share, error) {
 		Email   int `db:"email"`
 	}
 	err := q.GetContext(ctx, &row, `
-		SELECT count(*) AS users, count(m.user_id) AS covered,
-		       count(*) FILTER (WHERE m.app) AS app, count(*) FILTER (WHERE m.email) AS email
-		FROM users u LEFT JOIN (
-			SELECT user_id, bool_or(kind = 'app') AS app, bool_or(kind = 'email') AS email FROM methods GROUP BY user_id
-		) m ON m.user_id = u.id
-		WHERE u.status = 'active'`)
+		-- The few who are not active are left out, not the many joined in.
+		SELECT (SELECT count(*) FROM users WHERE status = 'active') AS users, count(*) AS covered,
+		       count(*) FILTER (WHERE app) AS app, count(*) FILTER (WHERE email) AS email
+		FROM (
+			SELECT user_id, bool_or(kind = 'app') AS app, bool_or(kind = 'email') AS email
+			FROM methods WHERE user_id NOT IN (SELECT id FROM users WHERE status <> 'active') GROUP BY user_id
+		) m`)
 	if err != nil {
 		return Share{}, fmt.Errorf("count coverage: %w", err)
 	}
