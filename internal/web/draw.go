@@ -58,6 +58,7 @@ var pageTable = together(adminPages, map[string]page{
 	"reset_app":     &resetAppPage{},
 	"keys_print":    &keysPrintPage{},
 	"leave":         &leavePage{},
+	"gallery":       &galleryPage{},
 })
 
 func parsePages(files fs.FS, funcs template.FuncMap) (pages, error) {

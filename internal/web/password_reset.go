@@ -19,7 +19,11 @@ type newPasswordPage struct {
 func askResetForm(v *visit) error { return v.draw("ask_reset", &askResetPage{}) }
 
 func askReset(v *visit) error {
-	_, err := v.oneTime(func() error { return v.o.SignIn.AskReset(v.ctx(), v.by, v.form("email")) })
+	first, done, err := v.once()
+	if err == nil && first {
+		err = v.o.SignIn.AskReset(v.ctx(), v.by, v.form("email"))
+		done(err)
+	}
 	if err != nil {
 		return v.redraw("ask_reset", &askResetPage{Email: v.form("email")}, err)
 	}

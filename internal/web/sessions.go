@@ -22,11 +22,7 @@ func sessions(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := &sessionsPage{Current: v.in, Strength: map[session.Assurance]string{
-		session.Password:  v.o.Words.T("web.assurance.password", nil),
-		session.TwoStep:   v.o.Words.T("web.assurance.two_step", nil),
-		session.TwoFactor: v.o.Words.T("web.assurance.two_factor", nil),
-	}}
+	p := &sessionsPage{Current: v.in, Strength: strengths(v)}
 	p.Here, p.Proved = "sessions", map[uuid.UUID]proved{}
 	for _, s := range all {
 		p.Proved[s.ID] = v.proved(s)
@@ -38,6 +34,15 @@ func sessions(v *visit) error {
 		return err
 	}
 	return v.draw("sessions", p)
+}
+
+// strengths says what each assurance is, in words.
+func strengths(v *visit) map[session.Assurance]string {
+	return map[session.Assurance]string{
+		session.Password:  v.o.Words.T("web.assurance.password", nil),
+		session.TwoStep:   v.o.Words.T("web.assurance.two_step", nil),
+		session.TwoFactor: v.o.Words.T("web.assurance.two_factor", nil),
+	}
 }
 
 // sessionEnd ends one session. One that is gone already was ended by a second

@@ -15,6 +15,7 @@ import (
 
 	"latchkey/internal/admin"
 	"latchkey/internal/edge"
+	"latchkey/internal/mail"
 	"latchkey/internal/pg"
 	"latchkey/internal/seal"
 	"latchkey/internal/session"
@@ -45,6 +46,9 @@ type Options struct {
 	Words    *text.Catalogue
 	BaseURL  *url.URL
 	Brand    Brand
+
+	// Gallery draws mails for the gallery of `dev`; nil: there is no gallery.
+	Gallery *mail.Renderer
 }
 
 // Web answers with pages.
@@ -80,6 +84,9 @@ func (w *Web) Routes(r gin.IRouter) {
 	for _, one := range w.table() {
 		one.back = pageOf(one.path, pages)
 		r.Handle(one.method, one.path, w.handle(one))
+	}
+	if w.o.Gallery != nil {
+		w.galleryRoutes(r)
 	}
 	w.assets.routes(r)
 }
