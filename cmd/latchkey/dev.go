@@ -9,6 +9,7 @@ import (
 	"latchkey/internal/app"
 	"latchkey/internal/config"
 	"latchkey/internal/devstack"
+	"latchkey/internal/metrics"
 	"latchkey/internal/pg"
 	"latchkey/migrations"
 	"latchkey/worker"
@@ -69,10 +70,12 @@ func (d *devCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is buffered
-	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log, Gallery: stack.Mailbox != nil})
+	counted := metrics.New(thisBuild().Version, db)
+	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log, Observe: counted.Observe, Gallery: stack.Mailbox != nil})
 	if err != nil {
 		return fmt.Errorf("make server: %w", err)
 	}
+	counted.Hashing(front.SignIn.Passwords.Load)
 	if err := front.SeedDemo(ctx); err != nil {
 		return fmt.Errorf("make demo accounts: %w", err)
 	}
@@ -99,7 +102,7 @@ func (d *devCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	return together(ctx, work.Run,
 		func(ctx context.Context) error { return serveUntil(ctx, ln, handler, log, 0) },
-		func(ctx context.Context) error { return serveMetrics(ctx, cfg.MetricsListen, log) },
+		func(ctx context.Context) error { return serveMetrics(ctx, cfg.MetricsListen, counted, log) },
 		func(ctx context.Context) error {
 			select {
 			case err := <-stack.Died():

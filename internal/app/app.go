@@ -41,6 +41,8 @@ type Options struct {
 	Log    *slog.Logger
 
 	Gallery bool // `dev` only: /dev/gallery shows all screens and mails
+
+	Observe func(edge.Observation) // counts requests; nil: nobody does
 }
 
 // App holds the flows, for commands that call them, and the handler.
@@ -64,7 +66,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	e, err := edge.New(edge.Options{
 		Page:    func(c *gin.Context, a edge.Answer) { pages.Failure(c, a) },
 		BaseURL: o.Config.BaseURL, Dev: loopback(o.Config.BaseURL), TrustedProxies: o.Config.TrustedProxies,
-		Words: words, Log: o.Log,
+		Words: words, Log: o.Log, Observe: o.Observe,
 	})
 	if err != nil {
 		return nil, err
