@@ -37,6 +37,7 @@ var demoAccounts = []demoAccount{
 	{email: "required@example.com", name: "Must enrol", role: account.Member, status: account.Active, verified: true, required: true},
 	{email: "new@example.com", name: "Has not proved the address", role: account.Member, status: account.Active},
 	{email: "gone@example.com", name: "Is disabled", role: account.Member, status: account.Disabled, verified: true},
+	{email: "guest@example.com", name: "Is invited", role: account.Member, status: account.Invited},
 }
 
 // SeedDemo makes the accounts of `dev`: those that are there stay as they are.
@@ -62,6 +63,9 @@ func (a *App) seed(ctx context.Context, tx *pg.Tx, d demoAccount, hash string) e
 	}
 	u := account.User{
 		ID: id, Email: d.email, EmailVerified: d.verified, Name: d.name, Role: d.role, Status: d.status, PasswordHash: hash,
+	}
+	if d.status == account.Invited { // chooses one when accepting
+		u.PasswordHash = ""
 	}
 	if err := account.CreateTx(ctx, tx, u); err != nil {
 		return err
