@@ -22,6 +22,15 @@ type deskEvent struct {
 	Reason         string
 }
 
+// withoutOf leaves out whom the page is about: all of it is about them.
+func (e *deskEvent) withoutOf(id string) {
+	for _, n := range []*named{&e.Subject, &e.Actor} {
+		if n.ID == id {
+			*n = named{}
+		}
+	}
+}
+
 // named is an account by name; its id stays when the account is gone.
 type named struct{ ID, Words string }
 
@@ -88,11 +97,14 @@ func data(raw json.RawMessage) (out []datum, reason string) {
 		return nil, ""
 	}
 	for name, value := range all {
-		if name == "reason" {
-			reason = fmt.Sprint(value)
+		said := fmt.Sprint(value)
+		switch {
+		case name == "reason":
+			reason = said
+			continue
+		case said == "" || name == "method" || name == "session": // said already, or for machines
 			continue
 		}
-		said := fmt.Sprint(value)
 		if _, nested := value.(map[string]any); nested {
 			b, _ := json.Marshal(value) // it was JSON a moment ago
 			said = string(b)

@@ -80,7 +80,8 @@ func (v *visit) ruleValue(name string, value any) string {
 		if text.count == "" {
 			return strconv.Itoa(value)
 		}
-		return v.o.Words.T(text.count, map[string]any{"Count": value})
+		count, value := rounder(text.count, value)
+		return v.o.Words.T(count, map[string]any{"Count": value})
 	case string:
 		if id, ok := text.choices[value]; ok {
 			return v.o.Words.T(id, nil)
@@ -91,6 +92,17 @@ func (v *visit) ruleValue(name string, value any) string {
 		return value
 	}
 	return fmt.Sprint(value)
+}
+
+// rounder says 720 minutes as 12 hours, and 720 hours as 30 days.
+func rounder(count string, n int) (string, int) {
+	switch {
+	case count == "web.admin.count.minutes" && n >= 120 && n%60 == 0:
+		return rounder("web.admin.count.hours", n/60)
+	case count == "web.admin.count.hours" && n >= 48 && n%24 == 0:
+		return "web.admin.count.days", n / 24
+	}
+	return count, n
 }
 
 // typedRules reads the form over the rules in force. What can't be read is

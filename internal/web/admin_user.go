@@ -71,6 +71,9 @@ func someone(v *visit) error {
 	if p.Events, err = v.deskEvents(lines); err != nil {
 		return err
 	}
+	for i := range p.Events {
+		p.Events[i].withoutOf(id.String())
+	}
 	if !p.Myself {
 		p.Acts = v.actsFor(p.Person)
 	}

@@ -38,6 +38,11 @@ type personRow struct {
 // Normal: nothing of the account's standing needs to be said.
 func (p personRow) Normal() bool { return p.Status == account.Active }
 
+// Plain: there is nothing about the account's standing to show.
+func (p personRow) Plain() bool {
+	return p.Normal() && p.Role == account.Member && p.EmailVerified && p.FrozenUntil == nil
+}
+
 var filterNames = map[admin.Filter]string{
 	"":               "web.admin.filter.all",
 	admin.Covered:    "web.admin.filter.covered",

@@ -55,6 +55,8 @@ func (v *visit) code(chosen string) (p *codePage, next string, err error) {
 	if s.RecoveryKey {
 		ways = append(ways, way{Kind: factor.RecoveryKey})
 	}
+	// Whether an admin made a pass is not said to whoever has the password.
+	ways = append(ways, way{Kind: factor.RecoveryPass})
 	for _, w := range ways {
 		if string(w.Kind) == chosen {
 			p.Way = w.Kind

@@ -57,7 +57,7 @@ func (p *page) keepsPromises() {
 		}
 	})
 	p.Doc.Find("form").Each(func(_ int, f *goquery.Selection) {
-		if f.AttrOr("method", "") != "post" || f.AttrOr("data-form", "") == "" || !strings.HasPrefix(f.AttrOr("action", ""), "/") {
+		if m := f.AttrOr("method", ""); (m != "post" && f.AttrOr("role", "") != "search") || m == "" || f.AttrOr("data-form", "") == "" || !strings.HasPrefix(f.AttrOr("action", ""), "/") {
 			bad("a form without method, name or action")
 		}
 	})
