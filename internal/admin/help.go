@@ -124,7 +124,7 @@ func (f *Flow) Unlock(ctx context.Context, by audit.Actor, in session.Session, i
 		if err := a.lock.UnlockTx(ctx, a.tx); err != nil {
 			return err
 		}
-		if err := guard.ForgetPasswordsTx(ctx, a.tx, f.Keys.Tokens.Digest("password_meter", a.user.Email)); err != nil {
+		if err := guard.ForgetPasswordsTx(ctx, a.tx, f.Keys.Tokens.All("password_meter", a.user.Email)...); err != nil {
 			return err
 		}
 		if err := a.event(ctx, "unlocked", nil); err != nil {

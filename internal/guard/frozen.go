@@ -26,8 +26,8 @@ func (m Meter) FrozenUntil(now time.Time) *time.Time {
 
 // ForgetPasswordsTx empties the shared meter of wrong passwords of an address:
 // whoever flooded it no longer delays its owner.
-func ForgetPasswordsTx(ctx context.Context, tx *pg.Tx, digest []byte) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM password_meters WHERE address_digest = $1`, digest); err != nil {
+func ForgetPasswordsTx(ctx context.Context, tx *pg.Tx, digests ...[]byte) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM password_meters WHERE address_digest = ANY($1)`, pg.Array(digests)); err != nil {
 		return fmt.Errorf("forget wrong passwords: %w", err)
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 // account or not, so that a missing account answers alike.
 type PasswordMeter struct {
 	Digest  []byte    // of the canonical address
+	Older   [][]byte  // the same under other enabled keys: promoting a key forgets no guess
 	User    uuid.UUID // zero: no such account
 	Browser uuid.UUID // proved by the caller's cookie; zero: none
 
@@ -92,9 +93,13 @@ func refusal(failures pg.Times, known bool, now time.Time) error {
 
 func (m PasswordMeter) ensureTx(ctx context.Context, tx *pg.Tx) error {
 	_, err := tx.ExecContext(ctx, `
-		INSERT INTO password_meters (address_digest, failures, updated_at) VALUES ($1, '{}', $2)
+		INSERT INTO password_meters (address_digest, failures, updated_at)
+		VALUES ($1, coalesce((SELECT failures FROM password_meters
+		                      WHERE address_digest = ANY($3) AND address_digest <> $1 -- written under another key
+		                      ORDER BY updated_at DESC LIMIT 1), '{}'), $2)
 		ON CONFLICT ON CONSTRAINT password_meters_pk
-		DO UPDATE SET updated_at = excluded.updated_at -- locked, or a sweep could take it away before it is charged`, m.Digest, tx.Now)
+		DO UPDATE SET updated_at = excluded.updated_at -- locked, or a sweep could take it away before it is charged`,
+		m.Digest, tx.Now, pg.Array(m.Older))
 	if err != nil {
 		return fmt.Errorf("make password meter: %w", err)
 	}
@@ -113,7 +118,9 @@ func (m PasswordMeter) read(ctx context.Context, q pg.Q, lock string) (failures 
 			return nil, false, fmt.Errorf("read known browser: %w", err)
 		}
 	}
-	err = q.GetContext(ctx, &failures, `SELECT failures FROM password_meters WHERE address_digest = $1`+lock, m.Digest)
+	err = q.GetContext(ctx, &failures, `
+		SELECT failures FROM password_meters WHERE address_digest = $1 OR address_digest = ANY($2)
+		ORDER BY address_digest = $1 DESC, updated_at DESC LIMIT 1`+lock, m.Digest, pg.Array(m.Older))
 	if err != nil && !errors.Is(err, pg.ErrNoRows) {
 		return nil, false, fmt.Errorf("read password meter: %w", err)
 	}

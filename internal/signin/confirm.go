@@ -49,7 +49,7 @@ func (f *Flow) Confirm(ctx context.Context, by audit.Actor, in session.Session, 
 	if err := complete(p, len(methods) > 0); err != nil {
 		return Confirmed{}, err
 	}
-	meter := guard.PasswordMeter{Digest: f.Keys.Tokens.Digest("password_meter", u.Email), User: u.ID, Browser: by.Browser, Limits: f.Limits, Address: by.Address}
+	meter := f.passwordMeter(by, u.Email, u.ID)
 	right, _, err := f.password(ctx, meter, u, p.Password)
 	if err != nil {
 		return Confirmed{}, err

@@ -44,7 +44,7 @@ func (f *Flow) Start(ctx context.Context, by audit.Actor, c Credentials) (State,
 	if err != nil {
 		return State{}, err
 	}
-	meter := guard.PasswordMeter{Digest: f.Keys.Tokens.Digest("password_meter", email), User: u.ID, Browser: by.Browser, Limits: f.Limits, Address: by.Address}
+	meter := f.passwordMeter(by, email, u.ID)
 	right, fresh, err := f.password(ctx, meter, u, c.Password)
 	if err != nil {
 		return State{}, err
