@@ -3,6 +3,7 @@ package browser_test
 import (
 	"bytes"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,45 @@ type recorder struct {
 
 	mu      sync.Mutex
 	answers []answer
+	came    map[string]int // requests, answered or not, by method and path
+	slow    *slow
+}
+
+// slow keeps the answer to a form that was done until the form comes again, as
+// a slow network does: the browser gives the first one up.
+type slow struct {
+	form  string // method and path
+	done  chan struct{}
+	again chan struct{}
+}
+
+// slowly has the next answer to a form be late. done closes once the form was
+// handled.
+func (r *recorder) slowly(method, path string) (done <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.slow = &slow{method + " " + path, make(chan struct{}), make(chan struct{})}
+	return r.slow.done
+}
+
+// turn tells whether a request is the one to be late, or the one after it.
+func (r *recorder) turn(form string) (first, second *slow) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.came == nil {
+		r.came = map[string]int{}
+	}
+	r.came[form]++
+	if r.slow == nil || r.slow.form != form {
+		return nil, nil
+	}
+	select {
+	case <-r.slow.done:
+		second, r.slow = r.slow, nil
+		return nil, second
+	default:
+		return r.slow, nil
+	}
 }
 
 type answer struct {
@@ -26,11 +66,26 @@ type answer struct {
 
 func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	keep := &keeper{ResponseWriter: w, status: http.StatusOK}
-	r.next.ServeHTTP(keep, req)
+	first, second := r.turn(req.Method + " " + req.URL.Path)
+	if second != nil {
+		close(second.again)
+	}
+	if first == nil {
+		r.next.ServeHTTP(keep, req)
+	} else {
+		// What is written to a recorder goes nowhere: the answer is lost.
+		keep.ResponseWriter = httptest.NewRecorder()
+		r.next.ServeHTTP(keep, req)
+		close(first.done)
+		select {
+		case <-first.again:
+		case <-req.Context().Done(): // the browser gave it up
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answers = append(r.answers, answer{
-		Method: req.Method, Path: req.URL.Path, Status: keep.status, Header: w.Header().Clone(), Body: keep.body.String(),
+		Method: req.Method, Path: req.URL.Path, Status: keep.status, Header: keep.Header().Clone(), Body: keep.body.String(),
 	})
 }
 
@@ -67,13 +122,10 @@ func (r *recorder) all() []answer {
 }
 
 // count tells how often a form was received.
-func (r *recorder) count(method, path string) (n int) {
-	for _, a := range r.all() {
-		if a.Method == method && a.Path == path {
-			n++
-		}
-	}
-	return n
+func (r *recorder) count(method, path string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.came[method+" "+path]
 }
 
 // wantHeaders holds every answer to what browsers are to be told.
