@@ -8,7 +8,8 @@ import (
 	"latchkey/internal/factor"
 )
 
-// The code page says what there is, preferred first, the recovery key last.
+// The code page says what there is, preferred first, the recovery key and an
+// admin's recovery pass last.
 func TestTheCodePageOffersWhatThereIs(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -25,7 +26,7 @@ func TestTheCodePageOffersWhatThereIs(t *testing.T) {
 	for _, s := range at.Doc.Find("[data-way]").EachIter() {
 		ways = append(ways, s.AttrOr("data-way", ""))
 	}
-	if strings.Join(ways, " ") != "email recovery_key" {
+	if strings.Join(ways, " ") != "email recovery_key recovery_pass" {
 		t.Errorf("%v", ways)
 	}
 	at = b.get("/sign-in/code?way=email").want("code", 200)
