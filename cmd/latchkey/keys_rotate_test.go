@@ -115,7 +115,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 			t.Errorf("%s %s: code %d, %s", name, purpose, got, out)
 		}
 	}
-	const sealing = "app_secrets,recovery_seal,mail"
+	const sealing = "app_secrets,recovery_seal,recovery_keys,mail"
 	step("add", "all", 0, "restart every server")
 	step("promote", "all", exitFailed, "runs with other keys") // nobody was restarted
 	f.restart(0)
@@ -215,7 +215,7 @@ func statusAfter(t *testing.T, env []string) {
 			t.Errorf("the old key of tokens is needed by no session: %+v", k)
 		}
 	}
-	for what, want := range map[string]int{"app_secrets enabled": 1, "recovery_seal enabled": 1, "mail enabled": 1, "tokens enabled": 2, "cookies enabled": 2, "app_secrets disabled": 0} {
+	for what, want := range map[string]int{"app_secrets enabled": 1, "recovery_seal enabled": 1, "mail enabled": 1, "tokens enabled": 2, "cookies enabled": 2, "app_secrets disabled": 0, "recovery_keys enabled": 1} {
 		if n[what] != want {
 			t.Errorf("%s: %d, want %d\n%s", what, n[what], want, out)
 		}

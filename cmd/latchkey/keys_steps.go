@@ -107,7 +107,7 @@ func (in *rotateReseal) Run(ctx context.Context, c *console) error {
 	defer r.db.Close() //nolint:errcheck // nothing is buffered
 	closed, skipped := 0, int64(0)
 	for _, purpose := range r.purposes {
-		columns := app.Sealed(r.keys, purpose)
+		columns := app.Columns(r.keys, purpose)
 		if len(columns) == 0 {
 			fmt.Fprintf(c.err, "%s: only digests, which change as they are renewed\n", purpose)
 		}
@@ -176,8 +176,11 @@ func (r *rotating) free(purpose string, id uint32) error {
 	for _, s := range list {
 		if s.Purpose == purpose && s.Key == id && s.Rows != nil && *s.Rows > 0 {
 			todo := "wait until they have ended, which latchkey keys status shows"
-			if s.Use == "seal" {
+			switch {
+			case s.Use == "seal":
 				todo = "run latchkey keys rotate reseal first"
+			case len(app.Columns(r.keys, purpose)) > 0:
+				todo = "run latchkey keys rotate reseal first, and " + todo
 			}
 			return fmt.Errorf("%s: key %d is needed by %s: %s", purpose, id, s.rows(), todo)
 		}

@@ -30,13 +30,12 @@ func KeyRows(ctx context.Context, db *pg.DB) ([]seal.Carried, error) {
 	return out, nil
 }
 
-// Sealed lists the columns of all tables that hold what one purpose sealed;
-// none for purposes that only digest.
-func Sealed(keys *seal.Keys, purpose string) []rotation.Column {
-	of := map[string]*seal.Sealer{"app_secrets": keys.AppSecrets, "recovery_seal": keys.RecoverySeal, "mail": keys.Mail}
+// Columns lists what keys of one purpose have made, in all tables, and can make
+// anew; none for purposes whose digests only their owners could repeat.
+func Columns(keys *seal.Keys, purpose string) []rotation.Column {
 	var out []rotation.Column
-	for _, c := range append(factor.Sealed(keys), mail.Sealed(keys)) {
-		if c.Sealer == of[purpose] {
+	for _, c := range append(factor.Columns(keys), mail.Column(keys)) {
+		if c.Purpose == purpose {
 			out = append(out, c)
 		}
 	}

@@ -2,6 +2,8 @@ package factor
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -11,12 +13,13 @@ import (
 	"latchkey/internal/seal"
 )
 
-// Sealed lists the columns of this package that hold sealed secrets. The row
-// that each secret is bound to stays the same, so a swapped one stays closed.
-func Sealed(keys *seal.Keys) []rotation.Column {
+// Columns lists what keys have made in this package's tables and can make
+// anew: sealed secrets, and the digests of recovery keys that lie sealed
+// beside them. Codes are over before anyone would ask.
+func Columns(keys *seal.Keys) []rotation.Column {
 	return []rotation.Column{
 		{
-			Name: "methods", Sealer: keys.AppSecrets, Bound: bound(secretRow),
+			Purpose: "app_secrets", Name: "methods", Current: keys.AppSecrets.Current(), Again: rotation.Sealed(keys.AppSecrets, bound(secretRow)),
 			Stale: `
 				SELECT id, secret, ARRAY[user_id::text] FROM methods
 				WHERE kind = 'app' AND substring(secret FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
@@ -29,7 +32,7 @@ func Sealed(keys *seal.Keys) []rotation.Column {
 				WHERE m.id = held.id`,
 		},
 		{
-			Name: "enrolments", Sealer: keys.AppSecrets, Bound: bound(secretRow),
+			Purpose: "app_secrets", Name: "enrolments", Current: keys.AppSecrets.Current(), Again: rotation.Sealed(keys.AppSecrets, bound(secretRow)),
 			Stale: `
 				SELECT id, secret, ARRAY[user_id::text] FROM enrolments
 				WHERE secret IS NOT NULL AND expires_at > $3 AND substring(secret FROM 1 FOR 5) <> $1 AND id > $2
@@ -42,7 +45,7 @@ func Sealed(keys *seal.Keys) []rotation.Column {
 				WHERE e.id = held.id`,
 		},
 		{
-			Name: "recovery_keys", Sealer: keys.RecoverySeal, Bound: bound(keySeal),
+			Purpose: "recovery_seal", Name: "recovery_keys", Current: keys.RecoverySeal.Current(), Again: rotation.Sealed(keys.RecoverySeal, bound(keySeal)),
 			Stale: `
 				SELECT id, sealed, ARRAY[user_id::text] FROM recovery_keys
 				WHERE sealed IS NOT NULL AND substring(sealed FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
@@ -55,7 +58,7 @@ func Sealed(keys *seal.Keys) []rotation.Column {
 				WHERE k.id = held.id`,
 		},
 		{
-			Name: "codes", Sealer: keys.Mail, Bound: bound(codeSeal),
+			Purpose: "mail", Name: "codes", Current: keys.Mail.Current(), Again: rotation.Sealed(keys.Mail, bound(codeSeal)),
 			Stale: `
 				SELECT id, sealed, ARRAY[user_id::text] FROM codes
 				WHERE sealed IS NOT NULL AND deadline > $3 AND substring(sealed FROM 1 FOR 5) <> $1 AND id > $2
@@ -67,6 +70,39 @@ func Sealed(keys *seal.Keys) []rotation.Column {
 				      FOR UPDATE OF c SKIP LOCKED) held
 				WHERE c.id = held.id`,
 		},
+		{
+			Purpose: "recovery_keys", Name: "recovery_keys", Current: keys.RecoveryKeys.Current(), Again: digestAgain(keys),
+			Stale: `
+				SELECT id, digest, ARRAY[user_id::text, encode(sealed, 'hex')] FROM recovery_keys
+				WHERE sealed IS NOT NULL AND substring(digest FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
+				ORDER BY id LIMIT $4`,
+			Swap: `
+				UPDATE recovery_keys k SET digest = held.fresh
+				FROM (SELECT k.id, n.fresh FROM recovery_keys k
+				      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = k.id AND n.old = k.digest
+				      FOR UPDATE OF k SKIP LOCKED) held
+				WHERE k.id = held.id`,
+		},
+	}
+}
+
+// digestAgain digests a recovery key anew from its sealed copy, after it made
+// sure that the two belong together.
+func digestAgain(keys *seal.Keys) func(uuid.UUID, []byte, []string) ([]byte, error) {
+	return func(id uuid.UUID, old []byte, parts []string) ([]byte, error) {
+		sealed, err := hex.DecodeString(parts[1])
+		if err != nil {
+			return nil, err
+		}
+		plain, err := keys.RecoverySeal.Open(sealed, keySeal(uuid.MustParse(parts[0]), id)...)
+		if err != nil {
+			return nil, err
+		}
+		canonical, _ := CanonicalRecoveryKey(string(plain))
+		if !keys.RecoveryKeys.Verify(old, parts[0], canonical) {
+			return nil, errors.New("digest and sealed copy of a recovery key differ")
+		}
+		return keys.RecoveryKeys.Digest(parts[0], canonical), nil
 	}
 }
 

@@ -11,11 +11,11 @@ import (
 	"latchkey/internal/seal"
 )
 
-// Sealed is the column of waiting mails. A finished one holds no secret.
-func Sealed(keys *seal.Keys) rotation.Column {
+// Column is the column of waiting mails. A finished one holds no secret.
+func Column(keys *seal.Keys) rotation.Column {
 	return rotation.Column{
-		Name: "mails", Sealer: keys.Mail,
-		Bound: func(id uuid.UUID, p []string) []string { return row(id, p[0], p[1]) },
+		Purpose: "mail", Name: "mails", Current: keys.Mail.Current(),
+		Again: rotation.Sealed(keys.Mail, func(id uuid.UUID, p []string) []string { return row(id, p[0], p[1]) }),
 		Stale: `
 			SELECT id, sealed, ARRAY[kind, recipient] FROM mails
 			WHERE state = 'queued' AND expires_at > $3 AND substring(sealed FROM 1 FOR 5) <> $1 AND id > $2

@@ -17,22 +17,33 @@ import (
 // hold their locks for milliseconds.
 const batch = 200
 
-// Column is one column of sealed secrets. Its two statements are written out
+// Column is one column of what keys of a purpose have made: sealed secrets, or
+// digests of what lies sealed beside them. Its two statements are written out
 // where the table's owner keeps its own.
 type Column struct {
-	Name   string
-	Sealer *seal.Sealer
+	Purpose string
+	Name    string
+	Current []byte // head of what the current key makes
 
-	// Stale reads the live rows behind id $2 whose secret does not begin with
-	// $1, at instant $3, at most $4 of them by id: id, secret, and a text[] of
-	// what else the row is bound by.
+	// Stale reads the live rows behind id $2 whose column does not begin with
+	// $1, at instant $3, at most $4 of them by id: id, column, and a text[] of
+	// what else is needed to make it anew.
 	Stale string
-	// Swap writes the secrets $3 to the rows $1 that still hold the secrets $2.
+	// Swap writes $3 to the rows $1 that still hold $2.
 	// It passes over rows that somebody else holds, so it never waits for one
 	// lock while it holds another; the next pass finds them again.
 	Swap string
 
-	Bound func(id uuid.UUID, parts []string) []string
+	// Again makes the column anew with the current key.
+	Again func(id uuid.UUID, old []byte, parts []string) ([]byte, error)
+}
+
+// Sealed is the Again of a sealed column. The row that each secret is bound to
+// stays the same, so one that was swapped stays closed.
+func Sealed(s *seal.Sealer, bound func(id uuid.UUID, parts []string) []string) func(uuid.UUID, []byte, []string) ([]byte, error) {
+	return func(id uuid.UUID, old []byte, parts []string) ([]byte, error) {
+		return s.Reseal(old, bound(id, parts)...)
+	}
 }
 
 // Done is what became of a column's rows.
@@ -90,7 +101,7 @@ type staleRow struct {
 }
 
 func (c Column) stale(ctx context.Context, db *pg.DB, after uuid.UUID) ([]staleRow, error) {
-	rows, err := db.QueryContext(ctx, c.Stale, c.Sealer.Current(), after, db.Now(), batch)
+	rows, err := db.QueryContext(ctx, c.Stale, c.Current, after, db.Now(), batch)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +123,7 @@ func (c Column) swap(ctx context.Context, db *pg.DB, rows []staleRow, d *Done) (
 	var ids []uuid.UUID
 	var old, fresh [][]byte
 	for _, r := range rows {
-		again, err := c.Sealer.Reseal(r.secret, c.Bound(r.id, r.parts)...)
+		again, err := c.Again(r.id, r.secret, r.parts)
 		if err != nil {
 			d.Closed = append(d.Closed, r.id)
 			continue

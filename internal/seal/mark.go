@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+
+	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
 // prefixBytes is how many bytes at the head of each ciphertext and digest name
@@ -30,8 +32,13 @@ type Carried struct {
 }
 
 // Current is the head of everything that this sealer makes now.
-func (s *Sealer) Current() []byte {
-	return binary.BigEndian.AppendUint32([]byte{1}, s.handle.KeysetInfo().GetPrimaryKeyId())
+func (s *Sealer) Current() []byte { return head(s.handle) }
+
+// Current is the head of every digest that is made now.
+func (d *Digester) Current() []byte { return head(d.handle) }
+
+func head(h *keyset.Handle) []byte {
+	return binary.BigEndian.AppendUint32([]byte{1}, h.KeysetInfo().GetPrimaryKeyId())
 }
 
 // Reseal opens what an older key sealed and seals it with the current one, for
