@@ -58,6 +58,8 @@ var pageTable = together(adminPages, map[string]page{
 	"reset_app":     &resetAppPage{},
 	"keys_print":    &keysPrintPage{},
 	"leave":         &leavePage{},
+	"tokens":        &tokensPage{},
+	"token_new":     &tokenNewPage{},
 	"gallery":       &galleryPage{},
 })
 

@@ -32,6 +32,7 @@ const (
 	noticeEmailChanged = "email_changed"
 	noticeAppReset     = "app_reset"
 	noticeDeleted      = "deleted"
+	noticeTokenEnded   = "token_ended"
 )
 
 var notices = map[string]string{
@@ -59,6 +60,7 @@ var notices = map[string]string{
 	noticeEmailChanged: "web.notice.email_changed",
 	noticeAppReset:     "web.notice.app_reset",
 	noticeDeleted:      "web.notice.deleted",
+	noticeTokenEnded:   "web.notice.token_ended",
 }
 
 // notice has the next page say something, and fill in an address that was

@@ -101,6 +101,11 @@ func (w *Web) table() []route {
 		{"GET", "/account/recovery-keys/check", sure, keyCheckForm, ""},
 		{"POST", "/account/recovery-keys/check", sure, keyCheck, ""},
 
+		{"GET", "/account/tokens", member, tokens, ""},
+		{"GET", "/account/tokens/new", sure, tokenForm, ""},
+		{"POST", "/account/tokens/new", sure, tokenSubmit, ""},
+		{"POST", "/account/tokens/:id/end", member, tokenEnd, ""},
+
 		{"GET", "/account/sessions", member, sessions, ""},
 		{"POST", "/account/sessions/:id/end", member, sessionEnd, ""},
 		{"POST", "/account/sessions/end-others", member, sessionsEndOthers, ""},
