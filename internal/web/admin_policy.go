@@ -186,8 +186,8 @@ func (v *visit) redrawPolicy(now policy.Policy, rules policy.Rules, why error) e
 	for _, g := range p.Groups {
 		for i := range g.Rules {
 			in := &g.Rules[i]
-			if typed := v.form(in.Name); typed != "" && in.Kind != "flag" {
-				in.Value = typed
+			if v.c.Request.PostForm.Has(in.Name) {
+				in.Value = v.form(in.Name)
 			}
 			if f, ok := fault.As(why); ok {
 				in.Err = v.fieldFault(f, in.Name)

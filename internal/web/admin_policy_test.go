@@ -104,8 +104,13 @@ func TestImpossibleRulesComeBackByField(t *testing.T) {
 			t.Errorf("%s: %s", field, at.text(".summary"))
 		}
 	}
+	// What can't be read and what is wrong are said at once, and stay as typed.
+	at := b.rehearse(M{"grace_days": "a week", "password_min_length": "99", "require": "sometimes"}).want("admin_policy", 400)
+	if n := at.Doc.Find(".summary a").Length(); n != 3 || at.attr("#grace_days", "value") != "a week" || at.attr("#password_min_length", "value") != "99" {
+		t.Errorf("%d faults: %s", n, at.text(".summary"))
+	}
 	// Only the save knows of mails: none was delivered yet.
-	at := b.rehearse(M{"require": "everyone", "app_method": "off"}).want("admin_review", 200)
+	at = b.rehearse(M{"require": "everyone", "app_method": "off"}).want("admin_review", 200)
 	at = b.submit(at, "save-policy", nil).want("admin_policy", 400)
 	at.says("#email_method-error", "No mail has been delivered")
 	if !at.has(`input[name="require"][value="everyone"][checked]`) {

@@ -107,7 +107,8 @@ func rounder(count string, n int) (string, int) {
 
 // typedRules reads the form over the rules in force. What can't be read is
 // noted by field.
-func (v *visit) typedRules(r policy.Rules) (policy.Rules, *fault.Fault) {
+func (v *visit) typedRules(before policy.Rules) (policy.Rules, *fault.Fault) {
+	r := before
 	all := &fault.Fault{Kind: fault.Invalid, Code: fault.InvalidRequest}
 	for _, f := range policy.Fields() {
 		typed := strings.TrimSpace(v.form(f.Name))
@@ -118,13 +119,32 @@ func (v *visit) typedRules(r policy.Rules) (policy.Rules, *fault.Fault) {
 			typed = "false" // a box that is not ticked is not sent
 		}
 		if bad := policy.SetField(&r, f.Name, typed); bad != nil {
-			all.Fields = append(all.Fields, fault.Field{Name: f.Name, Message: "web.admin.unreadable"})
+			all.Fields = append(all.Fields, unreadable(f))
 		}
 	}
 	if len(all.Fields) == 0 {
 		return r, nil
 	}
+	// What can be read may be wrong as well: say it all at once.
+	if more := r.Check(before, v.o.DB.Now()); more != nil {
+		for _, one := range more.Fields {
+			if v.fieldFault(all, one.Name) == "" {
+				all.Fields = append(all.Fields, one)
+			}
+		}
+	}
 	return r, all
+}
+
+// unreadable says what a rule should look like.
+func unreadable(f policy.Field) fault.Field {
+	switch {
+	case f.Max > 0:
+		return fault.Field{Name: f.Name, Message: "policy.range", Args: map[string]any{"Min": f.Min, "Max": f.Max}}
+	case f.Choices != nil:
+		return fault.Field{Name: f.Name, Message: "policy.choice", Args: map[string]any{"Choices": strings.Join(f.Choices, ", ")}}
+	}
+	return fault.Field{Name: f.Name, Message: "web.admin.unreadable"}
 }
 
 func dayOf(t *time.Time) string {
