@@ -60,7 +60,9 @@ func secret(c *edge.Call, s signin.State, err error) (signInAnswer, error) {
 }
 
 func (a *API) startSignIn(ctx context.Context, c *edge.Call, req signInRequest) (signInAnswer, error) {
-	s, err := a.SignIn.Start(ctx, c.By, signin.Credentials(req))
+	s, err := a.SignIn.Start(ctx, c.By, signin.Credentials{
+		Email: req.Email, Password: req.Password, TrustedDevice: req.TrustedDevice,
+	})
 	return secret(c, s, err)
 }
 

@@ -119,6 +119,26 @@ func (s *Store) HoldSignInTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Sign
 	return r.signIn(), nil
 }
 
+// RetokenTx gives an open sign-in of the user a fresh token: the answer that
+// carried the first one was lost on its way. ok is false when it is no longer
+// open. The caller has proved the first step again.
+func (s *Store) RetokenTx(ctx context.Context, tx *pg.Tx, user, id uuid.UUID) (in SignIn, token string, ok bool, err error) {
+	token, digest := s.NewToken(SignInPrefix)
+	var r signInRow
+	err = tx.GetContext(ctx, &r, `
+		UPDATE sign_ins SET token_digest = $3
+		WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $4 AND failures < $5
+		RETURNING id, user_id, status, assurance, proved, enrolled, trust_device, held, failures, created_at, expires_at`,
+		id, user, digest, tx.Now, SignInTries)
+	if errors.Is(err, pg.ErrNoRows) {
+		return SignIn{}, "", false, nil
+	}
+	if err != nil {
+		return SignIn{}, "", false, fmt.Errorf("give sign-in a fresh token: %w", err)
+	}
+	return r.signIn(), token, true, nil
+}
+
 // FailSignInTx counts a wrong code; the fifth ends the sign-in. It gives how
 // many are left.
 func FailSignInTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (left int, err error) {

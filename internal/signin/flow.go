@@ -64,6 +64,7 @@ type Choice struct {
 
 // State is what a sign-in tells its caller.
 type State struct {
+	ID             uuid.UUID // of the sign-in; only from Start
 	Status         Status
 	Token          string // of the sign-in; only from Start
 	ExpiresAt      time.Time

@@ -25,6 +25,9 @@ type Credentials struct {
 	Email         string
 	Password      string
 	TrustedDevice string
+	// Resume is the sign-in that the same form began when its answer was lost:
+	// it goes on, and no second code is mailed. Zero: none.
+	Resume uuid.UUID
 }
 
 var wrongCredentials = fault.New(fault.Unauthenticated, fault.WrongCredentials)
@@ -80,7 +83,7 @@ func (f *Flow) Start(ctx context.Context, by audit.Actor, c Credentials) (State,
 				return err
 			}
 		}
-		out, err = f.begin(ctx, s, "password", c.TrustedDevice)
+		out, err = f.begin(ctx, s, "password", c)
 		return err
 	})
 	if err != nil {
@@ -115,7 +118,7 @@ func (f *Flow) noteWrongPassword(ctx context.Context, s *step, u account.User) e
 
 // begin goes on after a proved first step: to the second factor, to an
 // enrolment, or straight to a session.
-func (f *Flow) begin(ctx context.Context, s *step, first, trusted string) (State, error) {
+func (f *Flow) begin(ctx context.Context, s *step, first string, c Credentials) (State, error) {
 	var err error
 	if s.methods, err = factor.Methods(ctx, s.tx, s.user.ID); err != nil {
 		return State{}, err
@@ -132,7 +135,7 @@ func (f *Flow) begin(ctx context.Context, s *step, first, trusted string) (State
 		next = session.Enrolment
 	case !s.asks.Enrol && s.policy.TrustsDevices(proof.Facts(s.user, s.methods)):
 		oldest := s.tx.Now.AddDate(0, 0, -s.policy.TrustedDeviceDays)
-		device, err := f.Sessions.TrustedTx(ctx, s.tx, s.user.ID, trusted, oldest)
+		device, err := f.Sessions.TrustedTx(ctx, s.tx, s.user.ID, c.TrustedDevice, oldest)
 		if err != nil {
 			return State{}, err
 		}
@@ -140,14 +143,25 @@ func (f *Flow) begin(ctx context.Context, s *step, first, trusted string) (State
 			return f.finish(ctx, s, finishing{assurance: session.Password, device: device})
 		}
 	}
-	var token string
-	if s.in, token, err = f.Sessions.BeginTx(ctx, s.tx, s.by, s.user.ID, first, next); err != nil {
-		return State{}, err
+	var (
+		token string
+		goes  bool
+	)
+	if c.Resume != uuid.Nil {
+		if s.in, token, goes, err = f.Sessions.RetokenTx(ctx, s.tx, s.user.ID, c.Resume); err != nil {
+			return State{}, err
+		}
 	}
-	if err := f.mailByItself(ctx, s); err != nil {
-		return State{}, err
+	if !goes {
+		if s.in, token, err = f.Sessions.BeginTx(ctx, s.tx, s.by, s.user.ID, first, next); err != nil {
+			return State{}, err
+		}
+		if err := f.mailByItself(ctx, s); err != nil {
+			return State{}, err
+		}
 	}
 	out, err := f.open(ctx, s)
+	out.ID = s.in.ID
 	out.Token = token
 	return out, err
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/google/uuid"
 
@@ -18,25 +19,35 @@ import (
 // A form without an id is sent for the first time always: whoever leaves it
 // out gains nothing that filling in the form again would not give.
 func (v *visit) once() (first bool, done func(error), err error) {
+	first, _, keep, err := v.onceKept()
+	return first, func(failed error) { keep(failed, nil) }, err
+}
+
+// onceKept also keeps what a first press began, for a second press that comes
+// because the answer of the first was lost. It is no secret: it only names.
+func (v *visit) onceKept() (first bool, kept []byte, done func(failed error, keep []byte), err error) {
 	id, bad := uuid.Parse(v.form("form"))
 	if bad != nil {
-		return true, func(error) {}, nil
+		return true, nil, func(error, []byte) {}, nil
 	}
 	digests := v.o.Digests.All("form", v.c.FullPath(), id.String())
 	key := edge.Key{Digests: digests, Requests: digests}
-	seen, _, err := v.o.Forms.Begin(v.ctx(), key)
+	seen, before, err := v.o.Forms.Begin(v.ctx(), key)
 	if err != nil {
-		return false, func(error) {}, err
+		return false, nil, func(error, []byte) {}, err
 	}
-	return seen == edge.Fresh, func(failed error) {
+	return seen == edge.Fresh, before.Body, func(failed error, keep []byte) {
 		// What it did is done, and what was refused is refused, whether or not
 		// this is kept: at worst the form has to be filled in anew.
 		ctx := context.WithoutCancel(v.ctx())
-		if failed != nil {
+		switch {
+		case failed != nil:
 			_ = v.o.Forms.Release(ctx, key)
-			return
+		case keep == nil:
+			_ = v.o.Forms.Finish(ctx, key, nil)
+		default:
+			_ = v.o.Forms.Finish(ctx, key, &edge.Kept{Status: http.StatusSeeOther, ContentType: "text/plain", Body: keep})
 		}
-		_ = v.o.Forms.Finish(ctx, key, nil)
 	}, nil
 }
 

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"github.com/google/uuid"
+
 	"latchkey/internal/signin"
 )
 
@@ -17,19 +19,25 @@ func signInForm(v *visit) error {
 }
 
 // signInSubmit is the first step. A second press of the button goes on with
-// what the first one began, and mails no second code.
+// what the first one began, and mails no second code: with its cookie, or,
+// where the answer that carried the cookie was lost, by proving the password
+// again.
 func signInSubmit(v *visit) error {
-	first, done, err := v.once()
+	first, kept, done, err := v.onceKept()
 	if err != nil {
 		return err
 	}
-	if !first {
+	if !first && (v.signIn.token != "" || kept == nil) { // nil: the first is still under way
 		return v.to("/sign-in/code")
 	}
+	resume, _ := uuid.ParseBytes(kept)
 	s, err := v.o.SignIn.Start(v.ctx(), v.by, signin.Credentials{
 		Email: v.form("email"), Password: v.form("password"), TrustedDevice: v.jar.get(v.c, deviceCookie),
+		Resume: resume,
 	})
-	done(err)
+	if first {
+		done(err, []byte(s.ID.String()))
+	}
 	if err != nil {
 		return v.redraw("sign_in", &signInPage{Email: v.form("email")}, err)
 	}

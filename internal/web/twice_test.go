@@ -39,6 +39,21 @@ func TestNothingHappensTwice(t *testing.T) {
 			t.Errorf("%d sign-ins", n)
 		}
 	})
+	t.Run("password step whose answer was lost", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t)
+		p, lost, b := h.person(factor.Email), h.browser(), h.browser()
+		form := b.get("/sign-in")
+		fields := M{"email": p.email, "password": password}
+		lost.submit(form, "sign-in", fields).want("code", 200) // its cookie reaches no one
+		b.submit(form, "sign-in", M{"email": p.email, "password": "wrong"}).want("sign_in", 401)
+		at := b.submit(form, "sign-in", fields).want("code", 200)
+		if n := h.mails(p.email); n != 1 {
+			t.Errorf("%d mails", n)
+		}
+		lost.get("/sign-in/code").want("sign_in", 200)
+		b.submit(at, "code", M{"code": h.mailed(p.email)}).want("security", 200)
+	})
 	t.Run("a form that failed may be sent again", func(t *testing.T) {
 		t.Parallel()
 		h := newHouse(t)
