@@ -40,7 +40,6 @@ func (p *person) resetLink() (token string) {
 // second factor again, open sign-ins and reset links are dead.
 func TestEachChangeEndsWhatWasOpen(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
 	const fresh = "seven lazy herons wade"
 	for name, c := range map[string]struct {
 		do       func(*person, *apitest.Client, before)
@@ -52,20 +51,20 @@ func TestEachChangeEndsWhatWasOpen(t *testing.T) {
 			me.Post("/me/password", apitest.M{"password": fresh}).Want(204)
 		}, password: fresh},
 		"password reset": {do: func(p *person, _ *apitest.Client, _ before) {
-			h.api.Post("/password-resets/confirm", apitest.M{"token": p.resetLink(), "password": fresh}).Want(204)
+			p.h.api.Post("/password-resets/confirm", apitest.M{"token": p.resetLink(), "password": fresh}).Want(204)
 		}, password: fresh, out: true},
 		"address changed": {do: func(p *person, me *apitest.Client, _ before) {
 			me.Post("/me/email-change", apitest.M{"email": "moved-" + p.email}).Want(202)
 			p.email = me.Post("/me/email-change/confirm", apitest.M{"code": p.mailed(factor.EmailChange)}).Want(200).Text("email")
 		}},
-		"app added": {do: func(_ *person, me *apitest.Client, _ before) {
+		"app added": {do: func(p *person, me *apitest.Client, _ before) {
 			secret := me.Post("/me/two-factor/enrolments", apitest.M{"method": "app", "name": "Tablet"}).Want(201).Text("secret")
-			me.Post("/me/two-factor/enrolments/confirm", codeBody("app", codeOf(h, secret, 0))).Want(200)
+			me.Post("/me/two-factor/enrolments/confirm", codeBody("app", codeOf(p.h, secret, 0))).Want(200)
 		}},
-		"app replaced": {do: func(_ *person, me *apitest.Client, _ before) {
+		"app replaced": {do: func(p *person, me *apitest.Client, _ before) {
 			old := me.Get("/me/two-factor").Want(200).Text("methods.0.id")
 			secret := me.Post("/me/two-factor/enrolments", apitest.M{"method": "app", "replaces": old}).Want(201).Text("secret")
-			me.Post("/me/two-factor/enrolments/confirm", codeBody("app", codeOf(h, secret, 0))).Want(200)
+			me.Post("/me/two-factor/enrolments/confirm", codeBody("app", codeOf(p.h, secret, 0))).Want(200)
 		}},
 		"method off": {do: func(_ *person, me *apitest.Client, _ before) {
 			me.Delete("/me/two-factor/methods/" + me.Get("/me/two-factor").Want(200).Text("methods.1.id")).Want(200)
@@ -78,7 +77,7 @@ func TestEachChangeEndsWhatWasOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := h.in(t)
+			h := newHouse(t) // a clock of its own: codes wait for it
 			p := h.person(withApp, withEmail)
 			b := p.everythingOpen()
 			c.do(p, h.api.As(b.session), b)

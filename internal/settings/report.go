@@ -1,8 +1,12 @@
 package settings
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"latchkey/internal/account"
 	"latchkey/internal/audit"
@@ -38,7 +42,8 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 	by.Kind = audit.Anonymous
 	var told *fault.Fault // what could not be done; the rest is done all the same
 	err = f.DB.InTx(context.WithoutCancel(ctx), func(tx *pg.Tx) error {
-		if _, err := guard.LockTx(ctx, tx, link.User, by.Browser); err != nil {
+		squatter, err := f.lockReported(ctx, tx, by, k, link)
+		if err != nil {
 			return err
 		}
 		if err := f.Links.SpendTx(ctx, tx, link.ID); err != nil {
@@ -52,7 +57,7 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 			return err
 		}
 		if k == account.EmailUndoLink {
-			if told, err = f.undoEmail(ctx, tx, link); err != nil {
+			if told, err = f.undoEmail(ctx, tx, link, squatter); err != nil {
 				return err
 			}
 		}
@@ -69,9 +74,60 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 	return err
 }
 
+// lockReported locks the guard of the link's user. Where an address comes back
+// that somebody signed up with meanwhile, theirs too (two users: by id), and
+// gives them: who holds the link has the mailbox, they never proved it. Else
+// whoever moved an account away could keep it away by signing up again.
+func (f *Flow) lockReported(ctx context.Context, tx *pg.Tx, by audit.Actor, k account.LinkKind, link account.Link) (squatter uuid.UUID, err error) {
+	users := []uuid.UUID{link.User}
+	if k == account.EmailUndoLink {
+		u, taken, err := account.ByEmail(ctx, tx, link.Data.OldEmail)
+		if err != nil {
+			return uuid.Nil, err
+		}
+		if taken && u.ID != link.User && !u.EmailVerified && u.Status == account.Active && u.Role == account.Member {
+			squatter = u.ID
+			users = append(users, squatter)
+		}
+	}
+	slices.SortFunc(users, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range users {
+		browser := by.Browser
+		if id == squatter {
+			browser = uuid.Nil
+		}
+		if _, err := guard.LockTx(ctx, tx, id, browser); err != nil {
+			return uuid.Nil, err
+		}
+	}
+	return squatter, nil
+}
+
+// giveUp erases the account of somebody who signed up with an address and did
+// not prove it, even now that its guard is held.
+func (f *Flow) giveUp(ctx context.Context, tx *pg.Tx, id uuid.UUID) error {
+	if id == uuid.Nil {
+		return nil
+	}
+	u, err := account.ByID(ctx, tx, id)
+	if err != nil || u.EmailVerified {
+		return err
+	}
+	if err := f.Outbox.ForgetTx(ctx, tx, id); err != nil {
+		return err
+	}
+	if err := audit.RecordTx(ctx, tx, audit.Actor{Kind: audit.System}, audit.Event{Action: "account_deleted", Subject: id}); err != nil {
+		return err
+	}
+	return account.DeleteTx(ctx, tx, id)
+}
+
 // undoEmail brings the old address back, unless it has an account by now.
 // That keeps nobody signed in: the address is told of, not rolled back for.
-func (f *Flow) undoEmail(ctx context.Context, tx *pg.Tx, link account.Link) (*fault.Fault, error) {
+func (f *Flow) undoEmail(ctx context.Context, tx *pg.Tx, link account.Link, squatter uuid.UUID) (*fault.Fault, error) {
+	if err := f.giveUp(ctx, tx, squatter); err != nil {
+		return nil, err
+	}
 	err := account.ChangeEmailTx(ctx, tx, link.User, link.Data.OldEmail)
 	if errors.Is(err, account.ErrTaken) {
 		return fault.New(fault.Conflict, fault.StateConflict).Say("fault.undo_taken", nil), nil

@@ -85,3 +85,22 @@ func TestAnUndoThatComesTooLateStillSignsOut(t *testing.T) {
 	late.says("#error-summary", "belongs to another account")
 	b.get("/account/profile").want("sign_in", 200)
 }
+
+// Whoever moved an account away can't keep it away by signing up with the old
+// address: they never proved that one, and the link does.
+func TestAnUndoTakesTheAddressFromWhoNeverProvedIt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p, b, owner := h.person(factor.App), h.browser(), h.browser()
+	b.in(p)
+	at := b.sure(p, "/account/profile/email")
+	at = b.submit(at, "email-change", M{"email": "moved-" + p.email})
+	b.submit(at, "email-change-code", M{"code": h.mailed("moved-" + p.email)}).want("profile", 200)
+	squatter := h.browser()
+	squatter.submit(squatter.get("/sign-up"), "sign-up", M{"name": "Eve", "email": p.email, "password": fresh}).want("sign_in", 200)
+	squatter.signIn(p.email, fresh).want("verify", 200)
+	owner.submit(owner.get("/email-changes/undo/"+h.link("email_changed", p.email)), "report", nil).want("reported", 200)
+	squatter.get("/account/profile").want("sign_in", 200)
+	owner.signIn(p.email, fresh).want("sign_in", 401)
+	owner.signIn(p.email, password).want("code", 200)
+}

@@ -11,7 +11,7 @@ var (
 	secretPages = []string{"/sign-in/enrol/app", "/account/security/app/code"}
 	keyPages    = []string{
 		"/sign-in/recovery-keys", "/sign-in/recovery-keys.txt",
-		"/account/recovery-keys", "/account/recovery-keys.txt",
+		"/account/recovery-keys", "/account/recovery-keys.txt", "/account/recovery-keys/print",
 	}
 )
 
