@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"latchkey/internal/account"
 	"latchkey/internal/admin"
 	"latchkey/internal/fault"
 )
@@ -74,6 +75,9 @@ func (v *visit) act() (act, uuid.UUID, error) {
 	a, known := acts[v.c.Param("act")]
 	if err != nil || !known {
 		return a, id, errNoSuch
+	}
+	if v.desk == account.Support && !a.support {
+		return a, id, errNotYours
 	}
 	return a, id, nil
 }

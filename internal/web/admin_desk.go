@@ -20,6 +20,19 @@ func desk(do func(*visit) error) func(*visit) error {
 	}
 }
 
+// ruling is desk for what role support has no use for: the flow behind it would
+// refuse, and no form is shown in vain.
+func ruling(do func(*visit) error) func(*visit) error {
+	return desk(func(v *visit) error {
+		if v.desk != account.Admin {
+			return errNotYours
+		}
+		return do(v)
+	})
+}
+
+var errNotYours = fault.New(fault.Forbidden, fault.NotAllowed)
+
 // toConfirm prepares the way over a confirmation: why it is asked for, and a
 // way back that it can keep.
 func (v *visit) toConfirm(err error) error {

@@ -74,6 +74,7 @@ var deskActions = map[string]string{
 	"unlocked":                "web.admin.event.unlocked",
 	"recovery_pass_asked":     "web.admin.event.recovery_pass_asked",
 	"recovery_pass_made":      "web.admin.event.recovery_pass_made",
+	"recovery_pass_used":      "web.admin.event.recovery_pass_used",
 	"invited":                 "web.admin.event.invited",
 	"invitation_accepted":     "web.admin.event.invitation_accepted",
 	"role_changed":            "web.admin.event.role_changed",

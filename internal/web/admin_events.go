@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/csv"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ func (v *visit) eventFilter(p *eventsPage) (audit.Filter, error) {
 	if f.Subject, err = v.whom("subject", p.Subject, all); err != nil {
 		return f, err
 	}
-	if _, known := v.actionWords(p.Action); p.Action != "" && !known {
+	if !actionName.MatchString(p.Action) {
 		all.Fields = append(all.Fields, fault.Field{Name: "action", Message: "web.admin.no_such_action"})
 	}
 	f.From = v.day("from", p.From, all)
@@ -58,6 +59,9 @@ func (v *visit) eventFilter(p *eventsPage) (audit.Filter, error) {
 	return f, nil
 }
 
+// actionName is what any action can be called, the ones without words too.
+var actionName = regexp.MustCompile(`^[a-z_]{0,60}$`)
+
 // whom finds somebody by id, or by the whole address.
 func (v *visit) whom(field, typed string, all *fault.Fault) (uuid.UUID, error) {
 	if typed == "" {
@@ -66,8 +70,8 @@ func (v *visit) whom(field, typed string, all *fault.Fault) (uuid.UUID, error) {
 	if id, err := uuid.Parse(typed); err == nil {
 		return id, nil
 	}
-	list, _, err := v.o.Admin.Users(v.ctx(), v.by, v.in, admin.Search{Query: typed[:min(len(typed), 254)]})
-	if err != nil {
+	list, _, err := v.o.Admin.Users(v.ctx(), v.by, v.in, admin.Search{Query: typed})
+	if f, ok := fault.As(err); err != nil && (!ok || f.Kind != fault.Invalid) {
 		return uuid.Nil, err
 	}
 	for _, u := range list {
@@ -90,31 +94,34 @@ func (v *visit) day(field, typed string, all *fault.Fault) time.Time {
 	return at
 }
 
-// actionWords says an action; false for what is none.
-func (v *visit) actionWords(action string) (string, bool) {
+// actionWords says an action without its particulars.
+func (v *visit) actionWords(action string) string {
 	id, ok := deskActions[action]
 	if !ok {
-		id, ok = actions[action]
+		if id, ok = actions[action]; !ok {
+			return action
+		}
 	}
-	if !ok {
-		return action, false
-	}
-	return strings.TrimSuffix(v.o.Words.T(id, map[string]any{"How": "…", "Name": ""}), " (…)"), true
+	words := v.o.Words.T(id, map[string]any{"How": "…", "Name": ""})
+	return strings.TrimSuffix(strings.TrimSuffix(words, " (…)"), " with …")
 }
 
 func (v *visit) actionOptions(chosen string) []ruleOption {
-	var out []ruleOption
+	names := map[string]bool{}
 	for _, of := range []map[string]string{deskActions, actions} {
 		for name := range of {
-			if _, twice := deskActions[name]; twice && len(of) == len(actions) {
-				continue
-			}
-			words, _ := v.actionWords(name)
-			out = append(out, ruleOption{Value: name, Label: strings.TrimSuffix(words, " with …"), Chosen: name == chosen})
+			names[name] = true
 		}
 	}
+	if chosen != "" {
+		names[chosen] = true
+	}
+	var out []ruleOption
+	for name := range names {
+		out = append(out, ruleOption{Value: name, Label: v.actionWords(name), Chosen: name == chosen})
+	}
 	slices.SortFunc(out, func(a, b ruleOption) int { return strings.Compare(a.Label, b.Label) })
-	return slices.CompactFunc(out, func(a, b ruleOption) bool { return a.Value == b.Value })
+	return out
 }
 
 func allEvents(v *visit) error {

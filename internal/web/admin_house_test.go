@@ -86,7 +86,7 @@ func TestSupportSeesUsersAndNothingElse(t *testing.T) {
 	if n := at.Doc.Find("nav.tabs a").Length(); n != 1 || at.has("#invite") {
 		t.Errorf("support is offered %d pages: %s", n, at.text("nav.tabs"))
 	}
-	for _, path := range []string{"/admin/policy", "/admin/policy/history", "/admin/events", "/admin/events.csv", "/admin/mails"} {
+	for _, path := range []string{"/admin/policy", "/admin/policy/history", "/admin/events", "/admin/events.csv", "/admin/mails", "/admin/users/invite", p.page() + "/disable"} {
 		b.get(path).want("failure", 403)
 	}
 	acts := func(path string) string { return b.get(path).want("admin_user", 200).text(".acts a") }
@@ -98,8 +98,8 @@ func TestSupportSeesUsersAndNothingElse(t *testing.T) {
 	}
 	b.confirm(helper)
 	b.act(admin, "unlock", nil).want("admin_act", 403)
-	b.act(p, "disable", nil).want("admin_act", 403)
-	b.post("/admin/users/invite", url.Values{"email": {"x@example.org"}, "name": {"X"}, "role": {"user"}}).want("admin_invite", 403)
+	b.post(p.page()+"/disable", url.Values{"reason": {"x"}}).want("failure", 403)
+	b.post("/admin/users/invite", url.Values{"email": {"x@example.org"}, "name": {"X"}, "role": {"user"}}).want("failure", 403)
 	b.act(p, "unlock", nil).want("admin_user", 200).says("#notice", "Unlocked")
 }
 

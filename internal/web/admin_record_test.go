@@ -65,12 +65,14 @@ func TestTheAuditLogIsFilteredPagedAndTakenOut(t *testing.T) {
 			t.Errorf("%s: %d events, want %d", path, got, n)
 		}
 	}
-	bad := b.get("/admin/events?subject=nobody@example.org&action=nonsense&from=soon").want("admin_events", 400)
+	bad := b.get("/admin/events?subject=nobody@example.org&action=No+such&from=soon").want("admin_events", 400)
 	for _, field := range []string{"subject", "action", "from"} {
 		if bad.text("#"+field+"-error") == "" {
 			t.Errorf("%s is taken", field)
 		}
 	}
+	b.get("/admin/events?subject="+strings.Repeat("%C3%A9", 300)).want("admin_events", 400)
+	b.get("/admin/events?action=nonsense").want("admin_events", 200).says("#nothing", "Nothing happened")
 	b.get("/admin/events.csv?from=soon").want("failure", 400)
 
 	file := b.get(at.attr("#csv", "href"))

@@ -17,8 +17,8 @@ func adminTable() []route {
 		{"GET", "/admin/policy/history", member, desk(policyHistory), ""},
 
 		{"GET", "/admin/users", member, desk(people), ""},
-		{"GET", "/admin/users/invite", member, desk(inviteForm), ""},
-		{"POST", "/admin/users/invite", member, desk(inviteSubmit), ""},
+		{"GET", "/admin/users/invite", member, ruling(inviteForm), ""},
+		{"POST", "/admin/users/invite", member, ruling(inviteSubmit), ""},
 		{"GET", "/admin/users/:id", member, desk(someone), ""},
 		{"GET", "/admin/users/:id/:act", member, desk(actForm), ""},
 		{"POST", "/admin/users/:id/:act", member, desk(actSubmit), ""},

@@ -234,6 +234,7 @@ func TestTheDeskIsGoodForEveryone(t *testing.T) {
 		b.see(page)
 		b.wantGood()
 	}
+	look("/account/security", "security")
 	look("/admin", "admin_overview")
 	look("/admin/policy?preset=strict", "admin_policy")
 	look("/admin/policy/history", "admin_history")
