@@ -34,6 +34,7 @@ func (v *visit) screens() []screen {
 		{"code-email", "code", &codePage{Way: factor.Email, Hint: "a•••@example.com", Delivery: m.delivery, Others: m.ways[:1], Trust: 30}},
 		{"code-recovery-key", "code", &codePage{Way: factor.RecoveryKey, Others: m.ways[:2]}},
 		{"enrol", "enrol", &enrolPage{App: true, Email: true, SentTo: m.email, SkippableUntil: &m.later}},
+		{"enrol-app", "enrol_app", &enrolAppPage{App: m.app}},
 		{"enrol-email", "enrol_email", &enrolEmailPage{Delivery: m.delivery}},
 		{"gate", "gate", &gatePage{Keys: m.fresh, Account: m.email}},
 		{"verify", "verify", &verifyPage{SentTo: m.email, Delivery: m.delivery}},
@@ -46,6 +47,7 @@ func (v *visit) screens() []screen {
 		{"security-off", "security", &securityPage{User: m.user, AddApp: true, AddEmail: true}},
 		{"add-app-begin", "add_app_begin", &addAppBeginPage{First: true}},
 		{"replace-app-begin", "add_app_begin", &addAppBeginPage{Replaces: m.methods[0].ID.String(), Old: "Phone"}},
+		{"add-app", "add_app", &addAppPage{App: m.app}},
 		{"add-email", "add_email", &addEmailPage{SentTo: m.email}},
 		{"turn-off", "turn_off", &turnOffPage{Method: m.methods[0], Last: true, Keys: 7, Action: "/dev/gallery"}},
 		{"reset-app", "reset_app", &resetAppPage{Names: "Phone, Tablet", Keys: 7}},
@@ -88,7 +90,7 @@ func (v *visit) screens() []screen {
 
 // navigation is the entry of the account that each page is under.
 var navigation = map[string]string{
-	"security": "security", "add_app_begin": "security", "add_email": "security", "turn_off": "security", "reset_app": "security",
+	"security": "security", "add_app": "security", "add_app_begin": "security", "add_email": "security", "turn_off": "security", "reset_app": "security",
 	"keys": "security", "keys_new": "security", "key_check": "security", "sessions": "sessions", "activity": "activity",
 	"profile": "profile", "email_change": "profile", "password": "profile", "leave": "profile",
 }
@@ -102,6 +104,7 @@ type props struct {
 	ways                []way
 	delivery            *delivery
 	fresh, used         keySheet
+	app                 appCode
 }
 
 func madeUp(v *visit) props {
@@ -112,6 +115,8 @@ func madeUp(v *visit) props {
 		{ID: uuid.New(), Kind: factor.App, Name: "Phone", EnabledAt: m.earlier, LastUsedAt: &m.earlier},
 		{ID: uuid.New(), Kind: factor.Email, Name: "Email", EnabledAt: m.earlier},
 	}
+	// A secret of nobody's; without a QR code the page is still worth a look.
+	m.app, _ = v.appCode(factor.Enrolment{Name: "Phone", Secret: "MADEUPMADEUPMADEUPMADEUPMADEUP23"}, m.email)
 	m.ways = []way{{factor.App, "Phone"}, {factor.Email, "a•••@example.com"}, {Kind: factor.RecoveryKey}}
 	m.delivery = v.delivered(&factor.Delivery{
 		State: mail.Sent, SentTo: m.email, Reference: "K7", SentAt: &now, ExpiresAt: now.Add(10 * time.Minute), ResendAt: now.Add(30 * time.Second),
