@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,11 +15,13 @@ import (
 )
 
 // With 100,000 users and a million events what admins look at answers within
-// 100 ms at the median, and an export keeps memory flat. It takes a minute, so
-// it runs on demand: LATCHKEY_SCALE=1.
+// 100 ms at the median, and an export keeps memory flat. Seeding them takes a
+// minute, so the ordinary run makes a twentieth; LATCHKEY_SCALE=1 makes all.
 func TestAdminPagesAtScale(t *testing.T) {
-	if os.Getenv("LATCHKEY_SCALE") == "" {
-		t.Skip("set LATCHKEY_SCALE=1")
+	// A small run proves that the statements work; only a full one measures.
+	scale, events, limit := strings.NewReplacer("1000000", "50000", "100000", "5000"), 50_000, 2*time.Second
+	if os.Getenv("LATCHKEY_SCALE") != "" {
+		scale, events, limit = strings.NewReplacer(), 1_000_000, 100*time.Millisecond
 	}
 	h := newHouse(t)
 	ctx := t.Context()
@@ -41,7 +44,7 @@ func TestAdminPagesAtScale(t *testing.T) {
 		if _, err := tx.Exec(`SET LOCAL statement_timeout = 0`); err != nil {
 			t.Fatal(err)
 		}
-		_, err = tx.Exec(statement, h.DB.Now())
+		_, err = tx.Exec(scale.Replace(statement), h.DB.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +79,7 @@ func TestAdminPagesAtScale(t *testing.T) {
 		}
 		slices.Sort(took)
 		t.Logf("%-10s %6.1f ms at the median", name, float64(took[3].Microseconds())/1000)
-		if took[3] > 100*time.Millisecond && name[len(name)-1] != '*' {
+		if took[3] > limit && name[len(name)-1] != '*' {
 			t.Errorf("%s takes %s", name, took[3])
 		}
 	}
@@ -85,14 +88,14 @@ func TestAdminPagesAtScale(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	peak, n, start := uint64(0), 0, time.Now()
 	err := h.ExportEvents(ctx, by, boss, audit.Filter{}, "jsonl", func(lines []audit.Line) error {
-		if n += len(lines); n%100000 == 0 {
+		if n += len(lines); n%10000 == 0 {
 			runtime.ReadMemStats(&now)
 			peak = max(peak, now.HeapAlloc)
 		}
 		_, err := io.Discard.Write(lines[0].Data)
 		return err
 	})
-	if err != nil || n < 1000000 {
+	if err != nil || n < events {
 		t.Fatalf("%d, %v", n, err)
 	}
 	t.Logf("export of %d events in %s, heap %d MiB before, %d at most", n, time.Since(start), before.HeapAlloc>>20, peak>>20)
