@@ -49,6 +49,9 @@ func (d *devCmd) ready(c *console, r readiness) error {
 	fmt.Fprintf(&b, "\n  Latchkey is ready, after %.1f s.\n\n", r.took.Seconds())
 	fmt.Fprintf(&b, "  Open      %s\n", r.cfg.BaseURL)
 	fmt.Fprintf(&b, "  Mails     %s\n", mailbox)
+	if r.mailbox {
+		fmt.Fprintf(&b, "  Gallery   %s/dev/gallery\n", r.local)
+	}
 	for i, a := range demoAccounts {
 		label := "Sign in"
 		if i > 0 {

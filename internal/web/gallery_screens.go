@@ -57,6 +57,9 @@ func (v *visit) screens() []screen {
 		{"keys-print", "keys_print", &keysPrintPage{Keys: m.used, Account: m.email, Host: v.o.BaseURL.Host}},
 		{"key-check", "key_check", &keyCheckPage{State: factor.KeyReplaced}},
 		{"sessions", "sessions", m.sessions(v)},
+		{"tokens", "tokens", &tokensPage{Tokens: m.tokens}},
+		{"token-new", "token_new", m.newToken()},
+		{"token-made", "token_new", &tokenNewPage{Made: &m.tokens[0], Secret: "lkp_MadeUpAndGoodForNothingAtAllMadeUpAndGoodForNo"}},
 		{"activity", "activity", m.activity(v)},
 		{"profile", "profile", &profilePage{User: m.user, Name: m.user.Name, Preferred: "app", Choose: true}},
 		{"email-change", "email_change", &emailChangePage{User: m.user}},
@@ -91,7 +94,8 @@ func (v *visit) screens() []screen {
 // navigation is the entry of the account that each page is under.
 var navigation = map[string]string{
 	"security": "security", "add_app": "security", "add_app_begin": "security", "add_email": "security", "turn_off": "security", "reset_app": "security",
-	"keys": "security", "keys_new": "security", "key_check": "security", "sessions": "sessions", "activity": "activity",
+	"keys": "security", "keys_new": "security", "key_check": "security", "tokens": "security", "token_new": "security",
+	"sessions": "sessions", "activity": "activity",
 	"profile": "profile", "email_change": "profile", "password": "profile", "leave": "profile",
 }
 
@@ -105,6 +109,7 @@ type props struct {
 	delivery            *delivery
 	fresh, used         keySheet
 	app                 appCode
+	tokens              []session.Token
 }
 
 func madeUp(v *visit) props {
@@ -117,6 +122,10 @@ func madeUp(v *visit) props {
 	}
 	// A secret of nobody's; without a QR code the page is still worth a look.
 	m.app, _ = v.appCode(factor.Enrolment{Name: "Phone", Secret: "MADEUPMADEUPMADEUPMADEUPMADEUP23"}, m.email)
+	m.tokens = []session.Token{
+		{ID: uuid.New(), Name: "Backup", Scopes: []session.Scope{session.ScopeRead}, CreatedAt: m.earlier, ExpiresAt: m.later, LastUsedAt: &m.earlier},
+		{ID: uuid.New(), Name: "Deploy", Scopes: session.Scopes()[:2], CreatedAt: m.earlier, ExpiresAt: m.later},
+	}
 	m.ways = []way{{factor.App, "Phone"}, {factor.Email, "a•••@example.com"}, {Kind: factor.RecoveryKey}}
 	m.delivery = v.delivered(&factor.Delivery{
 		State: mail.Sent, SentTo: m.email, Reference: "K7", SentAt: &now, ExpiresAt: now.Add(10 * time.Minute), ResendAt: now.Add(30 * time.Second),
@@ -140,6 +149,14 @@ func (m props) security(left int) *securityPage {
 		User: m.user, Methods: m.methods, Preferred: "app", Kinds: 2, HasApp: true, AddApp: true, LowKeys: left <= factor.LowKeys,
 		Keys: settings.TwoFactor{KeysTotal: 10, KeysLeft: left, GeneratedAt: &m.earlier},
 	}
+}
+
+func (m props) newToken() *tokenNewPage {
+	p := &tokenNewPage{Lives: []lifeChoice{{7, false}, {90, true}}}
+	for _, s := range session.Scopes()[:2] {
+		p.Scopes = append(p.Scopes, scopeChoice{Scope: s, Words: "what it may do", Checked: s == session.ScopeRead})
+	}
+	return p
 }
 
 func (m props) sessions(v *visit) *sessionsPage {
