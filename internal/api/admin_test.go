@@ -11,9 +11,6 @@ import (
 )
 
 func asSupport(u *account.User, _ *traits) { u.Role = account.Support }
-func invited(u *account.User, _ *traits) {
-	u.Status, u.EmailVerified, u.PasswordHash = account.Invited, false, ""
-}
 
 // boss is an admin in a session that was just confirmed.
 func (h *house) boss() (*person, *apitest.Client) {

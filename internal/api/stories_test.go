@@ -89,11 +89,11 @@ func TestStoryOfALostPhone(t *testing.T) {
 	}
 	me := h.api.As(in.Text("session_token"))
 	old := me.Get("/me/two-factor").Want(200).Text("methods.0.id")
-	made := me.Post("/me/two-factor/enrolments", apitest.M{"method": "app", "name": "New phone", "replaces": old}).Want(201)
+	me.Post("/me/two-factor/enrolments", apitest.M{"method": "app", "name": "New phone", "replaces": old}).Want(201)
 
 	// Until the new one is proved the old one signs in, and begun twice leaves one.
 	elsewhere := p.verify(p.signIn(), "app", p.nextAppCode()).Want(200).Text("session_token")
-	made = me.Post("/me/two-factor/enrolments", apitest.M{"method": "app", "name": "New phone", "replaces": old}).Want(201)
+	made := me.Post("/me/two-factor/enrolments", apitest.M{"method": "app", "name": "New phone", "replaces": old}).Want(201)
 	p.secret = made.Text("secret")
 	me.Post("/me/two-factor/enrolments/confirm", codeBody("app", p.appCode())).Want(200)
 	h.api.As(elsewhere).Get("/me").WantProblem(401, "unauthenticated")

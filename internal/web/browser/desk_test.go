@@ -24,8 +24,6 @@ type somebody struct {
 
 	person   *person
 	id       uuid.UUID
-	touched  bool // the rehearsal says that a method has to be set up
-	putOff   bool // and that this can wait
 	said     string
 	happened string
 }
