@@ -94,7 +94,11 @@ func (v *visit) event(l audit.Line) event {
 		Name   string `json:"name"`
 	}
 	_ = json.Unmarshal(l.Data, &data) // what is of another shape has no method
-	if id, ok := actions[l.Action]; ok {
+	id, ok := actions[l.Action]
+	if !ok {
+		id, ok = byOthers[l.Action]
+	}
+	if ok {
 		how := v.o.Words.T("web.by.password", nil)
 		if by, ok := methodNames[data.Method]; ok {
 			how = v.o.Words.T(by, nil)

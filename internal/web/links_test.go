@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/factor"
+	"latchkey/internal/policy"
 )
 
 // fresh is a password that is not the one before.
@@ -122,4 +123,20 @@ func TestAskingForALinkTellsNothing(t *testing.T) {
 		late.says("h1", "no longer good")
 		late.one("#ask-reset")
 	}
+}
+
+// Where a reset makes mailbox and password one channel, the code by email is
+// not enough; the page says so and a recovery key gets in.
+func TestAfterAResetAnotherChannelIsAskedFor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rules(func(r *policy.Rules) { r.ResetRequiresOtherChannel = true })
+	p, b := h.person(factor.Email), h.browser()
+	at := b.get(b.forgot(h, p.email))
+	b.submit(at, "new-password", M{"password": fresh}).want("sign_in", 200)
+	at = b.signIn(p.email, fresh).want("code", 200)
+	refused := b.submit(at, "code", M{"code": h.mailed(p.email)}).want("code", 403)
+	refused.says("#error-summary", "a recovery key")
+	at = b.get(refused.attr(`[data-way="recovery_key"]`, "href"))
+	b.submit(at, "code", M{"code": p.keys[0]}).want("recovered", 200)
 }
