@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -189,10 +190,12 @@ func Down(err error) bool {
 		case "08", "53", "57", "58": // connection, resources, intervention, system
 			return true
 		}
-		return e.Code == "25006" || e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03"
+		// Read only, aborted by a time-out between two statements, serialization,
+		// deadlock, lock not available.
+		return slices.Contains([]string{"25006", "25P02", "25P03", "40001", "40P01", "55P03"}, string(e.Code))
 	}
 	var n net.Error
-	return errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || errors.As(err, &n) || errors.Is(err, context.DeadlineExceeded) || isBadConn(err)
+	return errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || errors.As(err, &n) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || isBadConn(err)
 }
 
 // Affected returns the row count of a write, which is its verdict.
