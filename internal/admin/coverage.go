@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"latchkey/internal/audit"
 	"latchkey/internal/mail"
 	"latchkey/internal/pg"
@@ -48,24 +50,23 @@ func (f *Flow) Coverage(ctx context.Context, by audit.Actor, in session.Session)
 		return out, err
 	}
 	now := f.DB.Now()
-	var err error
-	if out.Now, err = share(ctx, f.DB); err != nil {
-		return out, err
-	}
-	if out.Days, err = f.days(ctx, now); err != nil {
-		return out, err
+	var counts map[string]int
+	// Each part reads a table of its own, so they are read side by side.
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() (err error) { out.Now, err = share(ctx, f.DB); return err })
+	parts.Go(func() (err error) { out.Days, err = f.days(ctx, now); return err })
+	parts.Go(func() (err error) {
+		counts, err = audit.Count(ctx, f.DB, []string{"signed_in", "password_refused", "code_refused"}, now.Add(-lately))
+		return err
+	})
+	parts.Go(func() (err error) { out.Mails, err = mail.States(ctx, f.DB, now.Add(-lately), now); return err })
+	parts.Go(func() (err error) { out.Frozen, err = frozen(ctx, f.DB, now); return err })
+	if err := parts.Wait(); err != nil {
+		return Coverage{}, err
 	}
 	out.Days = append(out.Days, Day{now.Truncate(24 * time.Hour), out.Now})
-	counts, err := audit.Count(ctx, f.DB, []string{"signed_in", "password_refused", "code_refused"}, now.Add(-lately))
-	if err != nil {
-		return out, err
-	}
 	out.SignIns, out.WrongPasswords, out.WrongCodes = counts["signed_in"], counts["password_refused"], counts["code_refused"]
-	if out.Mails, err = mail.States(ctx, f.DB, now.Add(-lately), now); err != nil {
-		return out, err
-	}
-	out.Frozen, err = frozen(ctx, f.DB, now)
-	return out, err
+	return out, nil
 }
 
 func share(ctx context.Context, q pg.Q) (Share, error) {
