@@ -85,6 +85,7 @@ var deskActions = map[string]string{
 	"email_unverified":        "web.admin.event.email_unverified",
 	"verification_sent":       "web.admin.event.verification_sent",
 	"events_exported":         "web.admin.event.events_exported",
+	"users_exported":          "web.admin.event.users_exported",
 	"mail_retried":            "web.admin.event.mail_retried",
 	"sessions_ended":          "web.admin.event.sessions_ended",
 	"password_reset_asked":    "web.admin.event.password_reset_asked",

@@ -42,7 +42,7 @@ func (p *person) page() string { return "/admin/users/" + p.id.String() }
 // adminPages are all that can be opened without an id.
 var adminPages = []string{
 	"/admin", "/admin/policy", "/admin/policy/history", "/admin/policy/review?over=1&rules=x", "/admin/policy/review.csv",
-	"/admin/users", "/admin/users/invite", "/admin/events", "/admin/events.csv", "/admin/events.jsonl", "/admin/mails",
+	"/admin/users", "/admin/users.csv", "/admin/users/invite", "/admin/events", "/admin/events.csv", "/admin/events.jsonl", "/admin/mails",
 }
 
 func TestAdminPagesAreForAdmins(t *testing.T) {
@@ -86,7 +86,7 @@ func TestSupportSeesUsersAndNothingElse(t *testing.T) {
 	if n := at.Doc.Find("nav.tabs a").Length(); n != 1 || at.has("#invite") {
 		t.Errorf("support is offered %d pages: %s", n, at.text("nav.tabs"))
 	}
-	for _, path := range []string{"/admin/policy", "/admin/policy/history", "/admin/events", "/admin/events.csv", "/admin/mails", "/admin/users/invite", p.page() + "/disable"} {
+	for _, path := range []string{"/admin/policy", "/admin/policy/history", "/admin/events", "/admin/events.csv", "/admin/users.csv", "/admin/mails", "/admin/users/invite", p.page() + "/disable"} {
 		b.get(path).want("failure", 403)
 	}
 	acts := func(path string) string { return b.get(path).want("admin_user", 200).text(".acts a") }

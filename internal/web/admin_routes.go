@@ -19,6 +19,7 @@ func adminTable() []route {
 		{"GET", "/admin/users", member, desk(people), ""},
 		{"GET", "/admin/users/invite", member, ruling(inviteForm), ""},
 		{"POST", "/admin/users/invite", member, ruling(inviteSubmit), ""},
+		{"GET", "/admin/users.csv", member, desk(peopleCSV), ""},
 		{"GET", "/admin/users/:id", member, desk(someone), ""},
 		{"GET", "/admin/users/:id/:act", member, desk(actForm), ""},
 		{"POST", "/admin/users/:id/:act", member, desk(actSubmit), ""},

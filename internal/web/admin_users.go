@@ -19,6 +19,7 @@ type peoplePage struct {
 	People  []personRow
 	Next    string // address of the next page; empty: this is the last
 	First   string // address of the first page; empty: this is it
+	CSV     string // address of the file; empty: not for this role
 	MayRule bool
 }
 
@@ -61,6 +62,9 @@ func people(v *visit) error {
 		p.Filters = append(p.Filters, filterLink{
 			string(f), v.o.Words.T(filterNames[f], nil), listPath("/admin/users", "query", s.Query, "filter", string(f)), f == s.Filter,
 		})
+	}
+	if p.MayRule {
+		p.CSV = listPath("/admin/users.csv", "query", s.Query, "filter", string(s.Filter))
 	}
 	list, next, err := v.o.Admin.Users(v.ctx(), v.by, v.in, s)
 	if err != nil {

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/csv"
 	"strings"
 	"testing"
 	"time"
@@ -205,4 +206,27 @@ func TestAnInvitationIsAccepted(t *testing.T) {
 	if role := h.count(`SELECT count(*) FROM users WHERE role = $1 AND email_verified_at IS NOT NULL AND name = 'Grace H'`, string(account.Support)); role != 1 {
 		t.Error("the account is not as it was made")
 	}
+}
+
+func TestTheListOfUsersIsAFile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b, _ := h.desk()
+	h.person(factor.App)
+	h.exec(`UPDATE users SET name = '=SUM(A1)' WHERE role = 'user'`)
+	h.exec(`INSERT INTO users (id, email, name, created_at) SELECT gen_random_uuid(), 'many' || n || '@example.org', 'Many', now() FROM generate_series(1, 450) n`)
+	h.exec(`INSERT INTO guards (user_id) SELECT id FROM users WHERE name = 'Many'`)
+	file := b.get(b.get("/admin/users").attr("#csv", "href"))
+	rows, err := csv.NewReader(strings.NewReader(file.Body)).ReadAll()
+	if err != nil || len(rows) != 453 || rows[0][1] != "email" {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	if strings.Contains(file.Body, ",=SUM") {
+		t.Error("a name is a formula")
+	}
+	covered := b.get("/admin/users.csv?filter=covered")
+	if n := strings.Count(covered.Body, "\n"); n != 2 {
+		t.Errorf("%d lines of covered", n)
+	}
+	b.get("/admin/users.csv?filter=nonsense").want("failure", 400)
 }
