@@ -164,12 +164,44 @@ func TestAnAddressIsChangedAndBroughtBack(t *testing.T) {
 	p.signIn(b, "profile")
 }
 
+// A forgotten password is set by a link, and the second step is asked for all
+// the same, whichever method that is.
 func TestAPasswordIsForgotten(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	b := newTab(t, h.base)
-	p := h.withApp(b)
-	p.signOut(b)
+	for method, c := range map[string]struct {
+		set  func(*house, *tab) *person
+		back func(*person, *tab)
+	}{
+		"app": {(*house).withApp, func(p *person, b *tab) { p.signIn(b, "security") }},
+		"recovery key": {(*house).withApp, func(p *person, b *tab) {
+			p.passwordStep(b)
+			p.way(b, "recovery_key")
+			p.typeCode(b, p.key())
+			b.see("recovered")
+		}},
+		"email": {(*house).withEmail, func(p *person, b *tab) {
+			p.passwordStep(b)
+			p.typeCode(b, p.mailed())
+			b.see("security")
+		}},
+	} {
+		t.Run(method, func(t *testing.T) {
+			h := newHouse(t)
+			b := newTab(t, h.base)
+			p := c.set(h, b)
+			p.signOut(b)
+			path := p.forgets(b)
+			c.back(p, b)
+			b.open(path)
+			b.see("link_over")
+		})
+	}
+}
+
+// forgets sets a new password by the mailed link, whose path it gives, and ends
+// at the sign-in page.
+func (p *person) forgets(b *tab) string {
+	b.t.Helper()
 	b.send("#forgot")
 	b.see("ask_reset")
 	b.fill(field("ask-reset", "email"), p.email)
@@ -178,13 +210,20 @@ func TestAPasswordIsForgotten(t *testing.T) {
 	path := p.linked("password-resets")
 	b.open(path)
 	b.see("new_password")
-	b.fill(field("new-password", "password"), "lamp orbit cabbage quartz")
+	p.password = "lamp orbit cabbage quartz"
+	b.fill(field("new-password", "password"), p.password)
 	b.send(submitOf("new-password"))
 	b.see("sign_in")
-	p.password = "lamp orbit cabbage quartz"
-	p.signIn(b, "security") // the second step is asked for all the same
-	b.open(path)
-	b.see("link_over")
+	return path
+}
+
+// withEmail is the same with codes by email.
+func (h *house) withEmail(b *tab) *person {
+	h.t.Helper()
+	p := h.person()
+	p.signUp(b)
+	p.emailOn(b)
+	return p
 }
 
 func TestSomeoneElseIsShownOut(t *testing.T) {
