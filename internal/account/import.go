@@ -74,9 +74,10 @@ func ImportTx(ctx context.Context, tx *pg.Tx, users []User) (map[uuid.UUID]bool,
 	}
 	var made []uuid.UUID
 	err := tx.SelectContext(ctx, &made, `
-		INSERT INTO users (id, email, email_verified_at, name, role, status, password_hash, preferred_method, created_at)
+		INSERT INTO users (id, email, email_verified_at, name, role, status, password_hash, preferred_method, created_at, ever_verified)
 		SELECT u.id, u.email, CASE WHEN u.verified THEN $8::timestamptz END, u.name, u.role, 'active',
-		       nullif(u.hash, ''), nullif(u.preferred, ''), $8
+		       nullif(u.hash, ''), nullif(u.preferred, ''), $8,
+		       true -- the host vouches for them: nobody prepared the account for someone else
 		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
 		     AS u (id, email, name, role, hash, preferred, verified)
 		ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING

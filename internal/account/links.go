@@ -185,3 +185,16 @@ func EndLinksTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, k LinkKind) erro
 	}
 	return nil
 }
+
+// EndUndosSinceTx ends the undo links that were mailed for changes after the
+// given one: once the earlier change is undone they would lead to an address
+// that never was the owner's. Earlier ones lead further back, and stay.
+func EndUndosSinceTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, since time.Time) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE links SET used_at = $3
+		WHERE user_id = $1 AND kind = 'email_undo' AND created_at > $2 AND used_at IS NULL`, user, since, tx.Now)
+	if err != nil {
+		return fmt.Errorf("end undo links: %w", err)
+	}
+	return nil
+}

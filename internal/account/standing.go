@@ -42,9 +42,9 @@ func EnableTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Status, error) {
 	return s, nil
 }
 
-// UnverifyTx marks the address as not proved.
+// UnverifyTx marks the address as not proved, and as no longer the owner's.
 func UnverifyTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE users SET email_verified_at = NULL WHERE id = $1`, id); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE users SET email_verified_at = NULL, disowned = true WHERE id = $1`, id); err != nil {
 		return fmt.Errorf("mark address as not proved: %w", err)
 	}
 	return nil

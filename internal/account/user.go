@@ -42,6 +42,8 @@ type User struct {
 	ID              uuid.UUID
 	Email           string // canonical
 	EmailVerified   bool
+	EverVerified    bool // now or before: then nobody takes the account over
+	Disowned        bool // an admin says that the address is no longer theirs
 	Name            string
 	Role            Role
 	Status          Status
@@ -60,6 +62,8 @@ type userRow struct {
 	ID              uuid.UUID      `db:"id"`
 	Email           string         `db:"email"`
 	EmailVerifiedAt sql.NullTime   `db:"email_verified_at"`
+	EverVerified    bool           `db:"ever_verified"`
+	Disowned        bool           `db:"disowned"`
 	Name            string         `db:"name"`
 	Role            Role           `db:"role"`
 	Status          Status         `db:"status"`
@@ -76,7 +80,7 @@ type userRow struct {
 
 func (r userRow) user() User {
 	return User{
-		ID: r.ID, Email: r.Email, EmailVerified: r.EmailVerifiedAt.Valid, Name: r.Name,
+		ID: r.ID, Email: r.Email, EmailVerified: r.EmailVerifiedAt.Valid, EverVerified: r.EverVerified, Disowned: r.Disowned, Name: r.Name,
 		Role: r.Role, Status: r.Status, PasswordHash: r.PasswordHash.String,
 		PreferredMethod: r.PreferredMethod.String, EnrolBy: instant(r.EnrolBy),
 		RequiredFrom: instant(r.RequiredFrom), ResetAt: instant(r.ResetAt),
@@ -97,7 +101,7 @@ func instant(t sql.NullTime) *time.Time {
 func ByEmail(ctx context.Context, q pg.Q, email string) (u User, ok bool, err error) {
 	var row userRow
 	err = q.GetContext(ctx, &row, `
-		SELECT id, email, email_verified_at, name, role, status, password_hash, preferred_method,
+		SELECT id, email, email_verified_at, ever_verified, disowned, name, role, status, password_hash, preferred_method,
 		       enrol_by, required_from, reset_at, password_reset_at, reported_at, reported_until, created_at
 		FROM users WHERE email = $1`, email)
 	if errors.Is(err, pg.ErrNoRows) {
@@ -114,7 +118,7 @@ func ByEmail(ctx context.Context, q pg.Q, email string) (u User, ok bool, err er
 func ByID(ctx context.Context, q pg.Q, id uuid.UUID) (User, error) {
 	var row userRow
 	err := q.GetContext(ctx, &row, `
-		SELECT id, email, email_verified_at, name, role, status, password_hash, preferred_method,
+		SELECT id, email, email_verified_at, ever_verified, disowned, name, role, status, password_hash, preferred_method,
 		       enrol_by, required_from, reset_at, password_reset_at, reported_at, reported_until, created_at
 		FROM users WHERE id = $1`, id)
 	if errors.Is(err, pg.ErrNoRows) {

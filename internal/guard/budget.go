@@ -68,7 +68,9 @@ func (b *budget) fail(now time.Time) Alarm {
 	b.Failures = append(since(b.Failures, now.Add(-month)), now)
 	switch {
 	case len(b.Failures) >= codesPerMonth:
-		b.Forever = true
+		// A day as well: a reset lifts only the first.
+		until := now.Add(freeze)
+		b.Forever, b.Until = true, &until
 		return FrozenForGood
 	case len(since(b.Failures, now.Add(-freeze))) >= codesPerDay:
 		until := now.Add(freeze)

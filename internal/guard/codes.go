@@ -126,6 +126,25 @@ func (l *Lock) UnlockTx(ctx context.Context, tx *pg.Tx) error {
 	return nil
 }
 
+// PasswordResetTx is what a reset by a mailed link lifts: the freeze that
+// lasts until the password changes, and wrong passwords of known browsers.
+// Wrong codes stay counted and a day's freeze goes on: the mailbox alone must
+// not buy guesses at the second step.
+func (l *Lock) PasswordResetTx(ctx context.Context, tx *pg.Tx) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE guards SET frozen_until_password_change = false WHERE user_id = $1 AND frozen_until_password_change`, l.User)
+	if err != nil {
+		return fmt.Errorf("lift freeze: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		UPDATE known_browsers SET frozen_until_password_change = false, password_failures = '{}' WHERE user_id = $1`, l.User)
+	if err != nil {
+		return fmt.Errorf("lift freeze of browsers: %w", err)
+	}
+	l.budget.Forever = false
+	return nil
+}
+
 // FrozenUntil says until when the shared meter judges no code; nil: it does.
 func FrozenUntil(ctx context.Context, q pg.Q, user uuid.UUID, now time.Time) (*time.Time, error) {
 	var row struct {

@@ -133,8 +133,36 @@ func KnowTx(ctx context.Context, tx *pg.Tx, user, browser uuid.UUID, device, add
 		INSERT INTO known_browsers (user_id, browser, device, address, created_at, last_seen_at)
 		VALUES ($1, $2, $3, $4, $5, $5)
 		ON CONFLICT ON CONSTRAINT known_browsers_pk
-		DO UPDATE SET device = excluded.device, address = excluded.address, last_seen_at = excluded.last_seen_at`,
+		DO UPDATE SET device = excluded.device, address = excluded.address, last_seen_at = excluded.last_seen_at,
+			by_reset = false`,
 		user, browser, device, address, tx.Now)
+	if err != nil {
+		return fmt.Errorf("remember browser: %w", err)
+	}
+	return nil
+}
+
+// KnowByResetTx remembers the browser in which a reset link was followed, so
+// that an owner who is locked out gets in. Until a sign-in is finished in it,
+// all such browsers are one: the newest takes over what the ones before failed.
+func KnowByResetTx(ctx context.Context, tx *pg.Tx, user, browser uuid.UUID, device, address string) error {
+	var before struct {
+		Failures pg.Times   `db:"failures"`
+		Until    *time.Time `db:"until"`
+	}
+	err := tx.GetContext(ctx, &before, `
+		WITH gone AS (
+			DELETE FROM known_browsers WHERE user_id = $1 AND by_reset RETURNING code_failures, frozen_until)
+		SELECT coalesce((SELECT array_agg(at ORDER BY at) FROM gone CROSS JOIN unnest(code_failures) AS at), '{}') AS failures,
+		       (SELECT max(frozen_until) FROM gone) AS until`, user)
+	if err != nil {
+		return fmt.Errorf("gather browsers of resets: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO known_browsers (user_id, browser, device, address, code_failures, frozen_until, by_reset, created_at, last_seen_at)
+		VALUES ($1, $2, $3, $4, $5, $6, true, $7, $7)
+		ON CONFLICT ON CONSTRAINT known_browsers_pk DO NOTHING -- known already: its own meter goes on`,
+		user, browser, device, address, before.Failures, before.Until, tx.Now)
 	if err != nil {
 		return fmt.Errorf("remember browser: %w", err)
 	}

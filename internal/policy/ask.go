@@ -143,6 +143,17 @@ func (p Policy) ConfirmsByEmail(f Facts, now time.Time) bool {
 	return p.EmailMethod == Allowed && !f.resetLately(now)
 }
 
+// MailboxApart reports whether password and mailbox are two channels: not for
+// a day after the password was reset by mail.
+func (p Policy) MailboxApart(f Facts, now time.Time) bool { return !f.resetLately(now) }
+
+// EmailAddsApp reports whether an email code may be the code of a confirmation
+// that is good for adding an app and nothing else: under fallback, for who has
+// no stronger method yet.
+func (p Policy) EmailAddsApp(f Facts, now time.Time) bool {
+	return p.EmailMethod == Fallback && p.emailAccepted(f) && !f.resetLately(now)
+}
+
 // EmailCompletes reports whether an email code may finish a sign-in now.
 func (p Policy) EmailCompletes(f Facts, now time.Time) bool {
 	return !p.ResetRequiresOtherChannel || !f.resetLately(now)

@@ -115,8 +115,7 @@ func (a *act) check(n need) error {
 	if !a.in.Confirmed(a.tx.Now) {
 		return fault.New(fault.Forbidden, fault.ConfirmationRequired)
 	}
-	if u := a.user; u.ReportedUntil != nil && u.ReportedUntil.After(a.tx.Now) &&
-		(a.in.ConfirmedSince == nil || !a.in.ConfirmedSince.Before(*u.ReportedAt)) {
+	if a.reported() && (a.in.ConfirmedSince == nil || !a.in.ConfirmedSince.Before(*a.user.ReportedAt)) {
 		return fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.reported", nil)
 	}
 	byEmail := a.in.ConfirmedBy == string(factor.Email)
@@ -124,6 +123,11 @@ func (a *act) check(n need) error {
 		return fault.New(fault.Forbidden, fault.ConfirmationRequired)
 	}
 	return nil
+}
+
+// reported: the owner said "this wasn't me" of a change, and that still holds.
+func (a *act) reported() bool {
+	return a.user.ReportedUntil != nil && a.user.ReportedUntil.After(a.tx.Now)
 }
 
 // event writes down what this act did.

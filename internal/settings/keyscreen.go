@@ -8,6 +8,7 @@ import (
 	"latchkey/internal/audit"
 	"latchkey/internal/factor"
 	"latchkey/internal/fault"
+	"latchkey/internal/proof"
 	"latchkey/internal/session"
 )
 
@@ -65,6 +66,9 @@ func (f *Flow) RenewKeys(ctx context.Context, by audit.Actor, in session.Session
 // the set is unsaved.
 func (a *act) mayHoldKeys(set factor.Set) error {
 	unsaved := set.Total > 0 && set.SavedAt == nil
+	if a.reported() || (a.in.Method == string(factor.Email) && !a.policy.MailboxApart(proof.Facts(a.user, a.methods), a.tx.Now)) {
+		unsaved = false // no way around: the mailbox alone must not give the keys
+	}
 	proved := a.in.MethodAt != nil && a.tx.Now.Before(a.in.MethodAt.Add(a.policy.Confirmation()))
 	if unsaved && proved {
 		return nil

@@ -12,7 +12,9 @@ import (
 	"latchkey/internal/audit"
 	"latchkey/internal/fault"
 	"latchkey/internal/guard"
+	"latchkey/internal/mail"
 	"latchkey/internal/pg"
+	"latchkey/internal/proof"
 	"latchkey/internal/session"
 )
 
@@ -52,12 +54,15 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 		if err := f.Judge.EndRestTx(ctx, tx, link.User, session.Keep{}); err != nil {
 			return err
 		}
+		if err := account.EndUndosSinceTx(ctx, tx, link.User, link.Data.ChangedAt); err != nil {
+			return err
+		}
 		// A token made in the reported change, or after it, may be a stranger's.
 		if err := f.Sessions.EndTokensSinceTx(ctx, tx, link.User, link.Data.ChangedAt); err != nil {
 			return err
 		}
 		if k == account.EmailUndoLink {
-			if told, err = f.undoEmail(ctx, tx, link, squatter); err != nil {
+			if told, err = f.undoEmail(ctx, tx, by, link, squatter); err != nil {
 				return err
 			}
 		}
@@ -124,14 +129,25 @@ func (f *Flow) giveUp(ctx context.Context, tx *pg.Tx, id uuid.UUID) error {
 
 // undoEmail brings the old address back, unless it has an account by now.
 // That keeps nobody signed in: the address is told of, not rolled back for.
-func (f *Flow) undoEmail(ctx context.Context, tx *pg.Tx, link account.Link, squatter uuid.UUID) (*fault.Fault, error) {
+func (f *Flow) undoEmail(ctx context.Context, tx *pg.Tx, by audit.Actor, link account.Link, squatter uuid.UUID) (*fault.Fault, error) {
 	if err := f.giveUp(ctx, tx, squatter); err != nil {
 		return nil, err
 	}
-	err := account.ChangeEmailTx(ctx, tx, link.User, link.Data.OldEmail)
+	was, err := account.ByID(ctx, tx, link.User)
+	if err != nil {
+		return nil, err
+	}
+	err = account.ChangeEmailTx(ctx, tx, link.User, link.Data.OldEmail)
 	if errors.Is(err, account.ErrTaken) {
 		return fault.New(fault.Conflict, fault.StateConflict).Say("fault.undo_taken", nil), nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	// The address that goes hears of it too (invariant 7), with no way back.
+	_, err = f.Outbox.QueueTx(ctx, tx, proof.To(was), mail.EmailChanged{
+		NewEmail: link.Data.OldEmail, Device: by.Device, Address: by.Address, At: tx.Now,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -159,7 +159,7 @@ func (c confirming) judge(ctx context.Context) (Confirmed, *fault.Fault, error) 
 // code judges the second half of a confirmation.
 func (c confirming) code(ctx context.Context, u account.User, methods []factor.Method, rules policy.Policy) (*fault.Fault, error) {
 	facts := proof.Facts(u, methods)
-	if c.p.Method == string(factor.Email) && !rules.ConfirmsByEmail(facts, c.tx.Now) {
+	if c.p.Method == string(factor.Email) && !rules.ConfirmsByEmail(facts, c.tx.Now) && !rules.EmailAddsApp(facts, c.tx.Now) {
 		return nil, emailConfirmsNothing(rules)
 	}
 	if refused := c.lock.Refusal(); refused != nil {
@@ -227,7 +227,7 @@ func (f *Flow) ConfirmationCode(ctx context.Context, by audit.Actor, in session.
 		switch {
 		case !factor.Has(methods, factor.Email):
 			return fault.New(fault.Conflict, fault.StateConflict).Say("fault.email_not_on", nil)
-		case !rules.ConfirmsByEmail(facts, tx.Now):
+		case !rules.ConfirmsByEmail(facts, tx.Now) && !rules.EmailAddsApp(facts, tx.Now):
 			return emailConfirmsNothing(rules)
 		}
 		out, err = f.Factors.MailCodeTx(ctx, tx, by, factor.Request{

@@ -49,7 +49,7 @@ func (f *Flow) Confirmation(ctx context.Context, by audit.Actor, in session.Sess
 		if factor.Has(s.methods, factor.App) {
 			out.Choices = append(out.Choices, Choice{factor.App, s.hint(factor.App)})
 		}
-		if factor.Has(s.methods, factor.Email) && s.policy.ConfirmsByEmail(facts, tx.Now) {
+		if factor.Has(s.methods, factor.Email) && (s.policy.ConfirmsByEmail(facts, tx.Now) || s.policy.EmailAddsApp(facts, tx.Now)) {
 			out.Choices = append(out.Choices, Choice{factor.Email, s.hint(factor.Email)})
 		}
 		for i, c := range out.Choices {

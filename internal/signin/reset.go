@@ -94,6 +94,9 @@ func (f *Flow) mailReset(ctx context.Context, tx *pg.Tx, a account.Asked) error 
 	if err != nil || !found || u.Status != account.Active {
 		return err
 	}
+	if u.Disowned {
+		return nil // it is no longer theirs, and opens nothing
+	}
 	n, err := account.LinksSinceTx(ctx, tx, u.ID, account.PasswordResetLink, tx.Now.Add(-time.Hour))
 	if err != nil || n >= resetsPerHour {
 		return err
@@ -158,7 +161,7 @@ func (f *Flow) ResetPassword(ctx context.Context, by audit.Actor, token, passwor
 		if u.Status != account.Active {
 			return fault.New(fault.Refused, fault.CodeExpired).Say("fault.link_expired", nil)
 		}
-		if !u.EmailVerified {
+		if !u.EverVerified {
 			if err := f.takeOver(ctx, tx, by, u.ID); err != nil {
 				return err
 			}
@@ -171,7 +174,7 @@ func (f *Flow) resetTx(ctx context.Context, tx *pg.Tx, by audit.Actor, lock *gua
 	if err := f.Judge.EndRestTx(ctx, tx, u.ID, session.Keep{}); err != nil {
 		return err
 	}
-	if err := lock.UnlockTx(ctx, tx); err != nil {
+	if err := lock.PasswordResetTx(ctx, tx); err != nil {
 		return err
 	}
 	if err := account.ResetPasswordTx(ctx, tx, u.ID, hash); err != nil {
@@ -179,7 +182,7 @@ func (f *Flow) resetTx(ctx context.Context, tx *pg.Tx, by audit.Actor, lock *gua
 	}
 	if by.Browser != uuid.Nil {
 		// The owner gets out of a flood: this browser has meters of its own.
-		if err := guard.KnowTx(ctx, tx, u.ID, by.Browser, by.Device, by.Address); err != nil {
+		if err := guard.KnowByResetTx(ctx, tx, u.ID, by.Browser, by.Device, by.Address); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,6 @@ import (
 	"latchkey/internal/mail"
 	"latchkey/internal/pg"
 	"latchkey/internal/policy"
-	"latchkey/internal/proof"
 )
 
 // Person is who signs up, as typed.
@@ -119,8 +118,7 @@ func (f *Flow) tellOwnerTx(ctx context.Context, tx *pg.Tx, by audit.Actor, email
 	if err != nil || !ok {
 		return err
 	}
-	_, err = f.Outbox.QueueTx(ctx, tx, proof.To(owner), mail.AddressTaken{Device: by.Device, Address: by.Address, At: tx.Now})
-	return err
+	return f.Judge.NoteTx(ctx, tx, owner, mail.AddressTaken{Device: by.Device, Address: by.Address, At: tx.Now})
 }
 
 // CreateUser makes an account for someone else: by the host or an admin. The
