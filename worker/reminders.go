@@ -34,6 +34,9 @@ func tellOfTokens(out *outbox.Outbox) func(context.Context, *pg.DB) (int64, erro
 				if u.Status != account.Active || t.ExpiresAt.Sub(t.CreatedAt) <= tokenNotice {
 					continue // nobody to tell, or made for a week or less: no news
 				}
+				if !u.EmailVerified {
+					continue // it may be a stranger's address, and tokens are made by the dozen
+				}
 				_, err = out.QueueTx(ctx, tx, outbox.Envelope{User: u.ID, To: u.Email, Name: u.Name, ExpiresAt: t.ExpiresAt},
 					outbox.TokenExpiring{Label: t.Name, ExpiresAt: t.ExpiresAt})
 				if err != nil {

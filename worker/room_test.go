@@ -41,6 +41,8 @@ var keeps = []kept{
 		VALUES (gen_random_uuid(), $2, '', '', $1, $1)`, 365 * 24 * time.Hour},
 	{"password_meters", `INSERT INTO password_meters (address_digest, failures, updated_at)
 		SELECT gen_random_uuid()::text::bytea, '{}', $1 WHERE $2::uuid IS NOT NULL`, 24 * time.Hour},
+	{"address_meters", `INSERT INTO address_meters (address_digest, mailed, updated_at)
+		SELECT gen_random_uuid()::text::bytea, '{}', $1 WHERE $2::uuid IS NOT NULL`, 48 * time.Hour},
 	{"ip_meters", `INSERT INTO ip_meters (kind, network, spent, updated_at)
 		SELECT 'password', set_masklen('10.0.0.0'::inet + (random() * 1000000)::int, 32)::cidr, '{}', $1 WHERE $2::uuid IS NOT NULL`, 24 * time.Hour},
 	{"idempotency_keys", `INSERT INTO idempotency_keys (digest, request, state, expires_at)
@@ -189,9 +191,12 @@ func TestOwnersAreToldOfEndingTokens(t *testing.T) {
 	clock := pgtest.NewClock("2026-03-02 12:00:05")
 	h.db.Clock = clock.Now
 	user := someone(t, h.db)
+	must(t, h.db, `UPDATE users SET email_verified_at = created_at WHERE id = $1`, user)
 	insert := `INSERT INTO access_tokens (id, user_id, token_digest, name, scopes, created_at, expires_at)
 		VALUES (gen_random_uuid(), $1, gen_random_uuid()::text::bytea, 'ci', '{read}', $2, $3)`
 	must(t, h.db, insert, user, clock.Now(), clock.Now().Add(8*24*time.Hour))
+	// Whoever never proved an address may have typed a stranger's.
+	must(t, h.db, insert, someone(t, h.db), clock.Now(), clock.Now().Add(8*24*time.Hour))
 	must(t, h.db, insert, user, clock.Now(), clock.Now().Add(time.Hour)) // made for an hour: no news
 	tell, told := tellOfTokens(h.out), `SELECT count(*) FROM mails WHERE kind = 'token_expiring'`
 	for day, want := range []int{0, 1, 1, 1} {

@@ -14,8 +14,8 @@ import (
 )
 
 // KeyRows counts the live rows of all tables by the key that they need. The
-// meters of wrong passwords are not among them: they forget within a day and
-// open nothing.
+// meters of wrong passwords and of mails to unproved addresses are not among
+// them: they forget within a day and open nothing.
 func KeyRows(ctx context.Context, db *pg.DB) ([]seal.Carried, error) {
 	var out []seal.Carried
 	for _, count := range []func(context.Context, *pg.DB) ([]seal.Carried, error){

@@ -50,6 +50,9 @@ type Request struct {
 	// Silent makes the code and mails nothing: the address belongs to someone
 	// else, and whoever asks must not learn that.
 	Silent bool
+	// Unproved says that the user has not proved the address: an enrolment
+	// proves both at once.
+	Unproved bool
 }
 
 // Held is the delivery of a code that was not mailed: the budget was gone.
@@ -79,7 +82,7 @@ type codeRow struct {
 // MailCodeTx mails a code. A live one is repeated with its own deadline, and
 // inside its countdown nothing is mailed: the answer is the same either way,
 // so that a reload or an impatient finger voids nothing. The caller holds the
-// user's guard, which makes the budget exact.
+// user's guard, which makes the user's budget exact.
 func (s *Store) MailCodeTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Request) (Delivery, error) {
 	live, err := s.liveTx(ctx, tx, r)
 	if err != nil {
@@ -93,6 +96,11 @@ func (s *Store) MailCodeTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Req
 	}
 	if err := s.Limits.CodeMailTx(ctx, tx, by.Address); err != nil {
 		return Delivery{}, err
+	}
+	if r.foreign() {
+		if err := s.addressBudgetTx(ctx, tx, r.Address); err != nil {
+			return Delivery{}, err
+		}
 	}
 	if live != nil {
 		return s.repeatTx(ctx, tx, by, r, *live)

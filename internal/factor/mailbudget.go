@@ -15,11 +15,11 @@ import (
 const (
 	mailsPerHour    = 5  // per purpose group, and per known browser for sign-in and confirmation
 	signInsPerDay   = 15 // sign-in and confirmation codes, shared budget
-	addressesPerDay = 20 // codes of any account to one address that it has not proved
+	addressesPerDay = 20 // mails of any account to one address that it has not proved
 )
 
-// budgetTx refuses a mail when its budget is gone. Mails are counted from the
-// codes themselves: there is no second counter that could disagree.
+// budgetTx refuses a mail when its user's budget is gone. Mails are counted from
+// the codes themselves: there is no second counter that could disagree.
 func (s *Store) budgetTx(ctx context.Context, tx *pg.Tx, r Request) error {
 	group := []string{string(r.Purpose)}
 	shared := r.Purpose == SignInCode || r.Purpose == Confirmation
@@ -45,27 +45,59 @@ func (s *Store) budgetTx(ctx context.Context, tx *pg.Tx, r Request) error {
 			return fault.New(fault.TooMany, fault.TooManyEmails).After(wait)
 		}
 	}
-	if r.Purpose == VerifyEmail || r.Purpose == EmailChange {
-		return s.addressBudgetTx(ctx, tx, r.Address)
-	}
 	return nil
 }
 
-// addressBudgetTx keeps one mailbox from being flooded through many accounts.
+// foreign reports whether a code goes to an address that its user has not
+// proved: it may be a stranger's.
+func (r Request) foreign() bool {
+	return r.Purpose == VerifyEmail || r.Purpose == EmailChange || r.Unproved
+}
+
+// addressBudgetTx refuses one more code to an address that nobody has proved.
 func (s *Store) addressBudgetTx(ctx context.Context, tx *pg.Tx, address string) error {
-	var sent pg.Times
-	err := tx.GetContext(ctx, &sent, `
-		SELECT coalesce(array_agg(at ORDER BY at), '{}')
-		FROM codes CROSS JOIN unnest(mailed) AS at
-		WHERE address = $1 AND purpose IN ('verify_email', 'email_change')
-		  AND at > $2 AND created_at > $2 - interval '1 hour'`, address, tx.Now.Add(-24*time.Hour))
+	wait, err := s.MailForeignTx(ctx, tx, address)
+	if err == nil && wait > 0 {
+		err = fault.New(fault.TooMany, fault.TooManyEmails).After(wait)
+	}
+	return err
+}
+
+// MailForeignTx charges one mail to a canonical address that its user has not
+// proved, over all kinds of mails and all accounts, so that nobody floods a
+// stranger's mailbox from here. wait > 0: the budget is gone, and nothing was
+// charged. Making the row locks it until the commit, which makes the budget
+// exact; whoever holds it takes no meter of a client address any more.
+//
+// It is not counted from codes or mails, since those go with the account.
+func (s *Store) MailForeignTx(ctx context.Context, tx *pg.Tx, address string) (wait time.Duration, err error) {
+	digests := s.keys.Tokens.All("address_meter", address)
+	var all pg.Times
+	err = tx.GetContext(ctx, &all, `
+		INSERT INTO address_meters (address_digest, mailed, updated_at)
+		VALUES ($1, coalesce((SELECT mailed FROM address_meters
+		                      WHERE address_digest = ANY($3) -- written under another key
+		                      ORDER BY updated_at DESC LIMIT 1), '{}'), $2)
+		ON CONFLICT ON CONSTRAINT address_meters_pk DO UPDATE SET updated_at = excluded.updated_at
+		RETURNING mailed`, digests[0], tx.Now, pg.Array(digests[1:]))
 	if err != nil {
-		return fmt.Errorf("count mails to address: %w", err)
+		return 0, fmt.Errorf("lock meter of address: %w", err)
+	}
+	sent := pg.Times{}
+	for _, at := range all {
+		if at.After(tx.Now.Add(-24 * time.Hour)) {
+			sent = append(sent, at)
+		}
 	}
 	if wait := over(sent, addressesPerDay, 24*time.Hour, tx.Now); wait > 0 {
-		return fault.New(fault.TooMany, fault.TooManyEmails).After(wait)
+		return wait, nil
 	}
-	return nil
+	_, err = tx.ExecContext(ctx, `
+		UPDATE address_meters SET mailed = $2 WHERE address_digest = $1`, digests[0], append(sent, tx.Now))
+	if err != nil {
+		return 0, fmt.Errorf("charge mail to address: %w", err)
+	}
+	return 0, nil
 }
 
 // over says how long until fewer than limit of the instants (in order) lie

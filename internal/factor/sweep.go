@@ -13,8 +13,8 @@ const (
 	keepCodes  = 48 * time.Hour // budgets of mails count back over a day
 )
 
-// Sweep removes enrolments that were never proved, recovery passes, and codes that no budget
-// counts any more, and wipes the sealed copies of codes that are over. It only
+// Sweep removes enrolments that were never proved, recovery passes, codes and
+// meters that no budget counts any more, and wipes the sealed copies of codes that are over. It only
 // makes room: expiry is judged where a row is used. One bounded batch of each.
 func Sweep(ctx context.Context, db *pg.DB) (int64, error) {
 	now := db.Now()
@@ -32,6 +32,9 @@ func Sweep(ctx context.Context, db *pg.DB) (int64, error) {
 		{"codes", `
 			DELETE FROM codes WHERE id IN (
 				SELECT id FROM codes WHERE created_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-keepCodes)},
+		{"meters of addresses", `
+			DELETE FROM address_meters WHERE address_digest IN (
+				SELECT address_digest FROM address_meters WHERE updated_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-keepCodes)},
 		{"sealed codes", `
 			UPDATE codes SET sealed = NULL WHERE id IN (
 				SELECT id FROM codes WHERE deadline <= $1 AND sealed IS NOT NULL LIMIT $2 FOR UPDATE SKIP LOCKED)`, now},

@@ -53,6 +53,7 @@ func (j *Judge) MailEnrolmentCodeTx(ctx context.Context, tx *pg.Tx, e Enrolling)
 	return j.Factors.MailCodeTx(ctx, tx, e.By, factor.Request{
 		User: e.User.ID, Name: e.User.Name, Address: e.User.Email, Purpose: factor.Enrolling,
 		Holder: e.Holder, Browser: e.Lock.Browser(), CodeInSubject: e.Policy.CodeInSubject,
+		Unproved: !e.User.EmailVerified,
 	})
 }
 

@@ -47,6 +47,8 @@ func (f *Flow) SendEmailChange(ctx context.Context, by audit.Actor, in session.S
 	return out, err
 }
 
+// tellOwner mails in place of the code, which is charged to the address: the
+// notice is not once more.
 func (f *Flow) tellOwner(ctx context.Context, a *act, owner account.User) error {
 	ok, err := mail.AllowTx(ctx, a.tx, mail.AddressTaken{}, owner.Email, a.tx.Now.Add(-24*time.Hour), takenMailsPerDay)
 	if err != nil || !ok {
@@ -138,8 +140,7 @@ func (f *Flow) moveTo(ctx context.Context, a *act, email string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Outbox.QueueTx(ctx, a.tx, proof.To(old), mail.EmailChanged{
+	return f.Judge.NoteTx(ctx, a.tx, old, mail.EmailChanged{
 		NewEmail: email, Undo: undo, UndoUntil: until, Device: a.by.Device, Address: a.by.Address, At: a.tx.Now,
 	})
-	return err
 }

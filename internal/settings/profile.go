@@ -204,9 +204,11 @@ func (f *Flow) Delete(ctx context.Context, by audit.Actor, in session.Session) e
 }
 
 // sayGoodbye forgets the mails of the account, then mails the address once
-// more. That mail names no user: there is none any more.
+// more. That mail names no user: there is none any more. An address that was
+// never proved gets none: it may be a stranger's, and accounts for it can be
+// made and deleted over and over.
 func (f *Flow) sayGoodbye(ctx context.Context, a *act) error {
-	if err := f.Outbox.ForgetTx(ctx, a.tx, a.user.ID); err != nil {
+	if err := f.Outbox.ForgetTx(ctx, a.tx, a.user.ID); err != nil || !a.user.EmailVerified {
 		return err
 	}
 	_, err := f.Outbox.QueueTx(ctx, a.tx, mail.Envelope{To: a.user.Email, Name: a.user.Name}, mail.AccountDeleted{
