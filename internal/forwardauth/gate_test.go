@@ -109,6 +109,50 @@ func TestProxiesThatHandOurAnswerOn(t *testing.T) {
 	}
 }
 
+// What is put together from a host that is none reads as another path than the
+// one that the app will serve.
+func TestAHostThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	in := h.cookie(h.person(nil, session.Password))
+	for original, want := range map[string]int{
+		"https://app.example.com/":               200,
+		"https://APP.example.com/":               200,
+		"https://app.example.com/?q=%23":         200,
+		"https://app.example.com":                403,
+		"https://app.example.com?/admin":         403,
+		"https://app.example.com?x=/admin":       403,
+		"https://app.example.com#/admin":         403,
+		"https://app.example.com/#/admin":        403,
+		"https://app.example.com/notes#":         403,
+		"https://app.example.com%2fpublic/admin": 403,
+		"https://app.example.com;/admin":         403,
+		"https://app.example.com,b/admin":        403,
+		"https://app.exämple.com/":               403,
+	} {
+		if w := h.ask("/forward-auth", original, in); w.Code != want {
+			t.Errorf("%s: %d, want %d", original, w.Code, want)
+		}
+	}
+	for host, want := range map[string]int{
+		"app.example.com": 200, "App.Example.com": 200,
+		"": 403, "app.example.com?": 403, "app.example.com#": 403, "app.example.com/": 403,
+		"app.example.com/public": 403, "app.example.com/public/..": 403, "x@app.example.com": 403,
+		"app.example.com%": 403, "app.example.com;": 403, "app.example.com ": 403,
+	} {
+		w := h.ask("/forward-auth", "", in, "X-Forwarded-Host", host, "X-Forwarded-Uri", "/notes", "X-Forwarded-Proto", "https")
+		if w.Code != want {
+			t.Errorf("host %q: %d, want %d", host, w.Code, want)
+		}
+	}
+	for _, uri := range []string{"/notes#", "/notes#/public", "?/notes", ""} {
+		w := h.ask("/forward-auth", "", in, "X-Forwarded-Host", "app.example.com", "X-Forwarded-Uri", uri, "X-Forwarded-Proto", "https")
+		if w.Code != 403 {
+			t.Errorf("uri %q: %d", uri, w.Code)
+		}
+	}
+}
+
 // TestTheEndOfASessionIsFeltAtOnce by every app.
 func TestTheEndOfASessionIsFeltAtOnce(t *testing.T) {
 	t.Parallel()

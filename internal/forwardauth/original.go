@@ -35,17 +35,43 @@ func originalOf(c *gin.Context, scheme string) (_ original, why string) {
 	case len(whole) == 1 && len(uri) == 0:
 		raw = whole[0]
 	case len(whole) == 0 && len(uri) == 1 && len(host) == 1 && strings.HasPrefix(uri[0], "/"):
+		if !plainHost(host[0]) {
+			return original{}, "The host that was asked for can't be read."
+		}
 		raw = scheme + "://" + host[0] + uri[0]
 	default:
 		return original{}, "The proxy must send X-Original-URL, or X-Forwarded-Host and X-Forwarded-Uri, each once, and take away the other."
 	}
-	u, ok := address(raw, scheme)
+	u, ok := asked(raw, scheme)
 	if !ok {
 		return original{}, "The address that was asked for can't be read."
 	}
 	method := h.Get("X-Forwarded-Method")
 	reads := method == http.MethodGet || method == http.MethodHead || (method == "" && len(whole) == 1)
 	return original{u, reads && strings.Contains(h.Get("Accept"), "text/html")}, ""
+}
+
+// asked reads the address of a request that a proxy tells of. Every request
+// has a path and none has a fragment: an address without the one or with the
+// other was put together from a host like "app.example.com?" or "…#", and reads
+// as another path than the app will serve.
+func asked(raw, scheme string) (*url.URL, bool) {
+	if strings.Contains(raw, "#") {
+		return nil, false
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Path == "" {
+		return nil, false
+	}
+	return address(raw, scheme)
+}
+
+// plainHost reports whether a host, with a port or without, is made of nothing
+// but what names and addresses are made of.
+func plainHost(host string) bool {
+	return host != "" && !strings.ContainsFunc(host, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".:_[]-", r)
+	})
 }
 
 // address reads the whole URL of an app. Its scheme is ours: behind a proxy
@@ -56,7 +82,7 @@ func address(raw, scheme string) (*url.URL, bool) {
 		return nil, false
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" {
+	if err != nil || !plainHost(u.Host) || u.User != nil || u.Opaque != "" {
 		return nil, false
 	}
 	switch u.Scheme {

@@ -51,6 +51,8 @@ func TestTheFirstRuleThatFitsDecides(t *testing.T) {
 		"https://app.example.com\\@evil.example/":       "unread",
 		"https:/app.example.com/":                       "unread",
 		"https://app.example.com/a b":                   "unread",
+		"https://app.example.com;/public":               "unread",
+		"https://app.example.com%2fpublic/x":            "unread",
 	} {
 		u, ok := address(raw, "https")
 		if !ok {
