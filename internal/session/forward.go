@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -46,8 +47,9 @@ type Forward struct {
 
 // CheckForward finds the live session behind a forward-auth token, and who its
 // user is: one read, which is what every request to every app costs, and at
-// most once a minute a write that moves the idle end. A forged token costs no
-// query.
+// most once a minute a write that moves the idle end. What counts as the user's
+// own use stays where it is: an app that polls by itself would else keep an
+// admin's session, left alone, open to rule. A forged token costs no query.
 func (s *Store) CheckForward(ctx context.Context, db *pg.DB, token string) (Forward, error) {
 	id, ok := s.forwardID(token)
 	if !ok {
@@ -63,7 +65,7 @@ func (s *Store) CheckForward(ctx context.Context, db *pg.DB, token string) (Forw
 	}
 	err := db.GetContext(ctx, &r, `
 		SELECT s.id, s.user_id, s.front, s.assurance, s.method, s.method_at, s.confirmed_until, s.confirmed_by,
-		       s.confirmed_since, s.idle_minutes, s.device, s.address, s.browser, s.created_at, s.last_seen_at, s.expires_at,
+		       s.confirmed_since, s.own_seen_at, s.idle_minutes, s.device, s.address, s.browser, s.created_at, s.last_seen_at, s.expires_at,
 		       u.email, u.email_verified_at IS NOT NULL AS verified, u.name, u.role
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.id = $1 AND s.front = 'cookie' AND s.expires_at > $2
@@ -76,9 +78,11 @@ func (s *Store) CheckForward(ctx context.Context, db *pg.DB, token string) (Forw
 	}
 	if now.Sub(r.LastSeenAt) >= seenEvery {
 		if _, err := db.ExecContext(ctx, `
-			UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, r.ID, now); err != nil {
+			UPDATE sessions SET last_seen_at = $2, own_seen_at = coalesce(own_seen_at, last_seen_at)
+			WHERE id = $1 AND last_seen_at < $2`, r.ID, now); err != nil {
 			return Forward{}, fmt.Errorf("note use of session: %w", err)
 		}
+		r.OwnSeenAt = sql.NullTime{Time: r.ownSeenAt(), Valid: true}
 		r.LastSeenAt = now
 	}
 	return Forward{r.session(), r.Email, r.Verified, r.Name, r.Role}, nil

@@ -75,12 +75,13 @@ type Session struct {
 	ConfirmedBy    string
 	ConfirmedSince *time.Time // since when the proof of the confirmation exists
 	ConfirmedAt    *time.Time // last confirmation
-	RestedAt       *time.Time // last use that followed a rest of AdminIdle; nil: there was none
+	RestedAt       *time.Time // last own use that followed a rest of AdminIdle; nil: there was none
 	Device         string
 	Address        string
 	Browser        uuid.UUID
 	CreatedAt      time.Time
-	LastSeenAt     time.Time
+	LastSeenAt     time.Time // here or by an app behind forward-auth
+	OwnSeenAt      time.Time // here alone: an app that polls is not its user at work
 	ExpiresAt      time.Time // the earlier of idle and absolute end
 	Token          *Token    // set for Front AccessToken only
 }
@@ -105,7 +106,7 @@ func (s Session) Rules(now time.Time) bool {
 		proved = *s.ConfirmedAt
 	}
 	rested := s.RestedAt != nil && proved.Before(*s.RestedAt)
-	return !rested && now.Before(proved.Add(AdminLifetime)) && now.Before(s.LastSeenAt.Add(AdminIdle))
+	return !rested && now.Before(proved.Add(AdminLifetime)) && now.Before(s.OwnSeenAt.Add(AdminIdle))
 }
 
 // ConfirmedToRule reports whether an admin's 🔒 acts are open to it: those want
@@ -165,7 +166,7 @@ func (s *Store) CreateTx(ctx context.Context, tx *pg.Tx, by audit.Actor, n New) 
 	out := Session{
 		ID: id, User: n.User, Front: n.Front, Assurance: n.Assurance, Method: n.Method,
 		Device: by.Device, Address: by.Address, Browser: by.Browser,
-		CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: earlier(tx.Now.Add(n.Lifetime), tx.Now.Add(n.Idle)),
+		CreatedAt: tx.Now, LastSeenAt: tx.Now, OwnSeenAt: tx.Now, ExpiresAt: earlier(tx.Now.Add(n.Lifetime), tx.Now.Add(n.Idle)),
 	}
 	if n.Method != "" {
 		out.MethodAt = &tx.Now
@@ -201,6 +202,7 @@ type row struct {
 	ConfirmedSince sql.NullTime  `db:"confirmed_since"`
 	ConfirmedAt    sql.NullTime  `db:"confirmed_at"`
 	RestedAt       sql.NullTime  `db:"rested_at"`
+	OwnSeenAt      sql.NullTime  `db:"own_seen_at"`
 	Idle           int           `db:"idle_minutes"`
 	Device         string        `db:"device"`
 	Address        string        `db:"address"`
@@ -210,13 +212,21 @@ type row struct {
 	ExpiresAt      time.Time     `db:"expires_at"`
 }
 
+// ownSeenAt is the last use of Latchkey itself.
+func (r row) ownSeenAt() time.Time {
+	if r.OwnSeenAt.Valid {
+		return r.OwnSeenAt.Time
+	}
+	return r.LastSeenAt
+}
+
 func (r row) session() Session {
 	return Session{
 		ID: r.ID, User: r.User, Front: r.Front, Assurance: r.Assurance, Method: r.Method,
 		MethodAt: instant(r.MethodAt), ConfirmedUntil: instant(r.ConfirmedUntil), ConfirmedBy: r.ConfirmedBy,
 		ConfirmedSince: instant(r.ConfirmedSince), ConfirmedAt: instant(r.ConfirmedAt), RestedAt: instant(r.RestedAt),
 		Device: r.Device, Address: r.Address, Browser: r.Browser.UUID, CreatedAt: r.CreatedAt.UTC(),
-		LastSeenAt: r.LastSeenAt.UTC(),
+		LastSeenAt: r.LastSeenAt.UTC(), OwnSeenAt: r.ownSeenAt().UTC(),
 		ExpiresAt:  earlier(r.ExpiresAt, r.LastSeenAt.Add(time.Duration(r.Idle)*time.Minute)).UTC(),
 	}
 }
@@ -235,7 +245,7 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 	var r row
 	err := db.GetContext(ctx, &r, `
 		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, confirmed_at, rested_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		       confirmed_since, confirmed_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE token_digest = ANY($1) AND expires_at > $2
 		  AND last_seen_at + idle_minutes * interval '1 minute' > $2`, pg.Array(digests), now)
@@ -245,17 +255,18 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 	if err != nil {
 		return Session{}, fmt.Errorf("check session: %w", err)
 	}
-	if now.Sub(r.LastSeenAt) >= seenEvery {
+	if own := r.ownSeenAt(); now.Sub(own) >= seenEvery {
 		if _, err := db.ExecContext(ctx, `
 			UPDATE sessions
-			SET last_seen_at = $2, rested_at = CASE WHEN last_seen_at <= $3 THEN $2 ELSE rested_at END
-			WHERE id = $1 AND last_seen_at < $2`, r.ID, now, now.Add(-AdminIdle)); err != nil {
+			SET last_seen_at = greatest(last_seen_at, $2), own_seen_at = $2,
+			    rested_at = CASE WHEN coalesce(own_seen_at, last_seen_at) <= $3 THEN $2 ELSE rested_at END
+			WHERE id = $1 AND coalesce(own_seen_at, last_seen_at) < $2`, r.ID, now, now.Add(-AdminIdle)); err != nil {
 			return Session{}, fmt.Errorf("note use of session: %w", err)
 		}
-		if now.Sub(r.LastSeenAt) >= AdminIdle {
+		if now.Sub(own) >= AdminIdle {
 			r.RestedAt = sql.NullTime{Time: now, Valid: true}
 		}
-		r.LastSeenAt = now
+		r.LastSeenAt, r.OwnSeenAt = now, sql.NullTime{Time: now, Valid: true}
 	}
 	return r.session(), nil
 }
@@ -267,7 +278,7 @@ func (s *Store) HoldTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Session, e
 	var r row
 	err := tx.GetContext(ctx, &r, `
 		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, confirmed_at, rested_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		       confirmed_since, confirmed_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		FOR UPDATE`, id, tx.Now)
@@ -332,7 +343,7 @@ func (s *Store) List(ctx context.Context, q pg.Q, user uuid.UUID, now time.Time)
 	var rows []row
 	err := q.SelectContext(ctx, &rows, `
 		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, confirmed_at, rested_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		       confirmed_since, confirmed_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE user_id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		ORDER BY created_at DESC, id DESC`, user, now)

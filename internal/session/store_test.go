@@ -141,6 +141,68 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 	}
 }
 
+// An app that polls keeps its user signed in there, not an admin's pages open.
+func TestAppsAreNoUseOfAdminPages(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	in, token := b.session(session.New{Front: session.Cookie, Idle: time.Hour, Lifetime: 10 * time.Hour})
+	poll := func(minutes int) {
+		t.Helper()
+		for range minutes {
+			b.clock.Advance(time.Minute)
+			if _, err := b.store.CheckForward(t.Context(), b.db, b.store.ForwardToken(in)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	rules := func() bool {
+		t.Helper()
+		now, err := b.store.Check(t.Context(), b.db, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.db.InTx(t.Context(), func(tx *pg.Tx) error {
+			held, err := b.store.HoldTx(t.Context(), tx, in.ID)
+			if held.Rules(tx.Now) != now.Rules(tx.Now) {
+				t.Errorf("held it rules: %t, looked at: %t", held.Rules(tx.Now), now.Rules(tx.Now))
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return now.Rules(b.clock.Now())
+	}
+	for range 3 { // at work, with an app open beside
+		poll(14)
+		if !rules() {
+			t.Fatal("no rest, and the pages are closed")
+		}
+	}
+	poll(15)
+	if rules() {
+		t.Error("a quarter of an hour away, and an app that polls kept the pages open")
+	}
+	b.clock.Advance(30 * time.Second)
+	if rules() {
+		t.Error("the second look opens them")
+	}
+	b.tx(func(ctx context.Context, tx *pg.Tx) error {
+		held, err := b.store.HoldTx(ctx, tx, in.ID)
+		if err != nil {
+			return err
+		}
+		token, err = b.store.ConfirmTx(ctx, tx, held, session.Confirmation{Until: tx.Now.Add(time.Minute), Assurance: session.Password})
+		return err
+	})
+	if !rules() {
+		t.Error("a confirmation does not open them")
+	}
+	poll(90) // the ordinary idle rule counts both
+	if _, err := b.store.Check(t.Context(), b.db, token); err != nil {
+		t.Errorf("in use by an app, and idle: %v", err)
+	}
+}
+
 // Garbage costs no query: the pool is closed, and nothing notices.
 func TestWhatIsNoTokenCostsNoQuery(t *testing.T) {
 	t.Parallel()

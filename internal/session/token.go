@@ -146,7 +146,7 @@ func (r tokenRow) token() Token {
 func (t Token) session() Session {
 	return Session{
 		ID: t.ID, User: t.User, Front: AccessToken, Assurance: Password, Token: &t,
-		CreatedAt: t.CreatedAt, LastSeenAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
+		CreatedAt: t.CreatedAt, LastSeenAt: t.CreatedAt, OwnSeenAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
 	}
 }
 
