@@ -96,3 +96,29 @@ func TestTheBudgetOfAStrangerIsOne(t *testing.T) {
 		t.Errorf("%d mails", n)
 	}
 }
+
+// TestNobodyWaitsForEachOther: who signs up with an address and who moves to it
+// take the same locks on it, in one order.
+func TestNobodyWaitsForEachOther(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, pgtest.MaxConns(crowd))
+	const victim = "victim@example.org"
+	h.signUp(victim)
+	for range 3 {
+		var asks []ask
+		for i := range crowd {
+			if i%2 == 0 {
+				asks = append(asks, h.post(h.session(h.person(), true), "/me/email-change", apitest.M{"email": victim}))
+			} else {
+				asks = append(asks, h.post("", "/sign-ups", apitest.M{"email": victim, "name": "Eve", "password": password}))
+			}
+		}
+		got := tally(h.together(asks...))
+		if got["201"] != crowd/2 || got["202"]+got["429 too_many_emails"] != crowd/2 {
+			t.Errorf("%v", got)
+		}
+	}
+	if n := h.mails("address_taken", victim); n != 3 {
+		t.Errorf("%d mails", n)
+	}
+}

@@ -66,22 +66,14 @@ func (s *Store) addressBudgetTx(ctx context.Context, tx *pg.Tx, address string) 
 // MailForeignTx charges one mail to a canonical address that its user has not
 // proved, over all kinds of mails and all accounts, so that nobody floods a
 // stranger's mailbox from here. wait > 0: the budget is gone, and nothing was
-// charged. Making the row locks it until the commit, which makes the budget
-// exact; whoever holds it takes no meter of a client address any more.
+// charged. The meter is locked until the commit, which makes the budget exact;
+// whoever holds it takes no meter of a client address any more.
 //
 // It is not counted from codes or mails, since those go with the account.
 func (s *Store) MailForeignTx(ctx context.Context, tx *pg.Tx, address string) (wait time.Duration, err error) {
-	digests := s.keys.Tokens.All("address_meter", address)
-	var all pg.Times
-	err = tx.GetContext(ctx, &all, `
-		INSERT INTO address_meters (address_digest, mailed, updated_at)
-		VALUES ($1, coalesce((SELECT mailed FROM address_meters
-		                      WHERE address_digest = ANY($3) -- written under another key
-		                      ORDER BY updated_at DESC LIMIT 1), '{}'), $2)
-		ON CONFLICT ON CONSTRAINT address_meters_pk DO UPDATE SET updated_at = excluded.updated_at
-		RETURNING mailed`, digests[0], tx.Now, pg.Array(digests[1:]))
+	all, err := s.addressMeterTx(ctx, tx, address)
 	if err != nil {
-		return 0, fmt.Errorf("lock meter of address: %w", err)
+		return 0, err
 	}
 	sent := pg.Times{}
 	for _, at := range all {
@@ -93,11 +85,41 @@ func (s *Store) MailForeignTx(ctx context.Context, tx *pg.Tx, address string) (w
 		return wait, nil
 	}
 	_, err = tx.ExecContext(ctx, `
-		UPDATE address_meters SET mailed = $2 WHERE address_digest = $1`, digests[0], append(sent, tx.Now))
+		UPDATE address_meters SET mailed = $2 WHERE address_digest = $1`, s.addressMeter(address)[0], append(sent, tx.Now))
 	if err != nil {
 		return 0, fmt.Errorf("charge mail to address: %w", err)
 	}
 	return 0, nil
+}
+
+// HoldForeignTx locks the meter of an address without charging it, for who
+// takes another lock on the address before it is known whether a mail goes out:
+// the meter comes first everywhere.
+func (s *Store) HoldForeignTx(ctx context.Context, tx *pg.Tx, address string) error {
+	_, err := s.addressMeterTx(ctx, tx, address)
+	return err
+}
+
+// addressMeter are the digests that an address may be counted under, the
+// present key's first.
+func (s *Store) addressMeter(address string) [][]byte {
+	return s.keys.Tokens.All("address_meter", address)
+}
+
+// addressMeterTx makes the meter of an address or finds it, locked either way.
+func (s *Store) addressMeterTx(ctx context.Context, tx *pg.Tx, address string) (sent pg.Times, err error) {
+	digests := s.addressMeter(address)
+	err = tx.GetContext(ctx, &sent, `
+		INSERT INTO address_meters (address_digest, mailed, updated_at)
+		VALUES ($1, coalesce((SELECT mailed FROM address_meters
+		                      WHERE address_digest = ANY($3) -- written under another key
+		                      ORDER BY updated_at DESC LIMIT 1), '{}'), $2)
+		ON CONFLICT ON CONSTRAINT address_meters_pk DO UPDATE SET updated_at = excluded.updated_at
+		RETURNING mailed`, digests[0], tx.Now, pg.Array(digests[1:]))
+	if err != nil {
+		return nil, fmt.Errorf("lock meter of address: %w", err)
+	}
+	return sent, nil
 }
 
 // over says how long until fewer than limit of the instants (in order) lie

@@ -227,7 +227,7 @@ func (r row) session() Session {
 		ConfirmedSince: instant(r.ConfirmedSince), ConfirmedAt: instant(r.ConfirmedAt), RestedAt: instant(r.RestedAt),
 		Device: r.Device, Address: r.Address, Browser: r.Browser.UUID, CreatedAt: r.CreatedAt.UTC(),
 		LastSeenAt: r.LastSeenAt.UTC(), OwnSeenAt: r.ownSeenAt().UTC(),
-		ExpiresAt:  earlier(r.ExpiresAt, r.LastSeenAt.Add(time.Duration(r.Idle)*time.Minute)).UTC(),
+		ExpiresAt: earlier(r.ExpiresAt, r.LastSeenAt.Add(time.Duration(r.Idle)*time.Minute)).UTC(),
 	}
 }
 

@@ -114,6 +114,11 @@ func (f *Flow) tellOwnerTx(ctx context.Context, tx *pg.Tx, by audit.Actor, email
 	if err != nil || !found {
 		return err
 	}
+	if !owner.EmailVerified {
+		if err := f.Factors.HoldForeignTx(ctx, tx, email); err != nil {
+			return err
+		}
+	}
 	ok, err := mail.AllowTx(ctx, tx, mail.AddressTaken{}, email, tx.Now.Add(-24*time.Hour), takenMailsPerDay)
 	if err != nil || !ok {
 		return err
