@@ -124,6 +124,13 @@ func (f *Flow) Remind(ctx context.Context) error {
 			ids := make([]uuid.UUID, len(due))
 			for i, u := range due {
 				ids[i] = u.ID
+				ok, err := f.Judge.MayTellTx(ctx, tx, u)
+				if err != nil {
+					return err
+				}
+				if !ok {
+					continue
+				}
 				e := proof.To(u)
 				e.ExpiresAt = *u.EnrolBy
 				if _, err := f.Outbox.QueueTx(ctx, tx, e, mail.TwoFactorRequiredFrom{From: u.EnrolBy.UTC()}); err != nil {

@@ -243,6 +243,20 @@ func TestDeadlinesAreStoredAndTheEarliestWins(t *testing.T) {
 		t.Errorf("%d reminders two days before", n)
 	}
 	h.clock.Advance(24*time.Hour + time.Minute)
+	// An address that was never proved has a budget.
+	h.exec(`UPDATE users SET email_verified_at = NULL WHERE id = $1`, p.id)
+	h.tx(func(ctx context.Context, tx *pg.Tx) error {
+		for range 20 {
+			if _, err := h.app.SignIn.Factors.MailForeignTx(ctx, tx, p.email); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if n := remind(); n != 1 {
+		t.Errorf("%d reminders, beyond the budget of an address", n)
+	}
+	h.exec(`UPDATE users SET email_verified_at = created_at, reminded_at = $2 WHERE id = $1`, p.id, h.clock.Now().Add(-6*24*time.Hour))
 	remind()
 	if n := remind(); n != 2 {
 		t.Errorf("%d reminders the day before", n)

@@ -86,7 +86,7 @@ func (j *Judge) warnTx(ctx context.Context, tx *pg.Tx, by audit.Actor, u account
 // TellTx queues a security notice with its "this wasn't me" link, whose token
 // it hands to make.
 func (j *Judge) TellTx(ctx context.Context, tx *pg.Tx, u account.User, make func(notMe string) mail.Kind) error {
-	if ok, err := j.mayTellTx(ctx, tx, u); err != nil || !ok {
+	if ok, err := j.MayTellTx(ctx, tx, u); err != nil || !ok {
 		return err
 	}
 	token, _, err := j.Links.MakeTx(ctx, tx, u.ID, account.NotMeLink, account.LinkData{ChangedAt: tx.Now})
@@ -99,18 +99,18 @@ func (j *Judge) TellTx(ctx context.Context, tx *pg.Tx, u account.User, make func
 
 // NoteTx queues a notice that needs no such link.
 func (j *Judge) NoteTx(ctx context.Context, tx *pg.Tx, u account.User, m mail.Kind) error {
-	if ok, err := j.mayTellTx(ctx, tx, u); err != nil || !ok {
+	if ok, err := j.MayTellTx(ctx, tx, u); err != nil || !ok {
 		return err
 	}
 	_, err := j.Outbox.QueueTx(ctx, tx, To(u), m)
 	return err
 }
 
-// mayTellTx says whether a notice goes out. An address that was never proved
+// MayTellTx says whether a notice goes out. An address that was never proved
 // may be a stranger's, whom whoever typed it could have mailed at will: it has
 // a budget, beyond which notices are dropped. What they tell of is recorded all
 // the same.
-func (j *Judge) mayTellTx(ctx context.Context, tx *pg.Tx, u account.User) (bool, error) {
+func (j *Judge) MayTellTx(ctx context.Context, tx *pg.Tx, u account.User) (bool, error) {
 	if u.EmailVerified {
 		return true, nil
 	}
