@@ -215,7 +215,7 @@ func TestAnUnprovedEnrolmentCountsForNothing(t *testing.T) {
 	p.verify(p.signIn(), "app", p.nextAppCode()).Want(200)
 	h.clock.Advance(10 * time.Minute)
 	p.confirm(session)
-	me.Post("/me/two-factor/enrolments/confirm", codeBody("app", codeOf(h, secret, 0))).WantProblem(409, "already_enabled")
+	me.Post("/me/two-factor/enrolments/confirm", codeBody("app", codeOf(h, secret, 0))).WantProblem(422, "code_expired")
 
 	secret = me.Post("/me/two-factor/enrolments", apitest.M{"method": "app", "name": "New phone", "replaces": app}).Want(201).Text("secret")
 	// A phone whose clock is off is told so, here only.

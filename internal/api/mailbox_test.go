@@ -131,6 +131,44 @@ func TestAMailboxAloneGetsNoRecoveryKeys(t *testing.T) {
 	}
 }
 
+// A recovery key counts as a confirmation, and says how many are left, also
+// when an enrolment lies between it and the session.
+func TestARecoveryKeyIsNotForgottenOverAnEnrolment(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.person(withEmail)
+	h.exec(`UPDATE users SET reset_at = $2 WHERE id = $1`, p.id, h.clock.Now())
+	token := p.signIn()
+	if got := p.verify(token, "recovery_key", p.keys[0]).Want(200); got.Text("status") != "enrolment" || got.Field("recovery_keys_left") != 9.0 {
+		t.Fatalf("%s", got.Body)
+	}
+	open := h.api.As(token)
+	made := open.Post("/sign-ins/current/enrolments", map[string]any{"method": "app"}).Want(201)
+	open.Post("/sign-ins/current/enrolments/confirm", codeBody("app", codeOf(h, made.Text("secret"), 0))).Want(200)
+	if got := open.Get("/sign-ins/current").Want(200); got.Field("recovery_keys_left") != 9.0 {
+		t.Errorf("%s", got.Body)
+	}
+	done := open.Post("/sign-ins/current/complete", map[string]any{"recovery_keys_saved": true}).Want(200)
+	if done.Field("recovery_keys_left") != 9.0 {
+		t.Errorf("%s", done.Body)
+	}
+	h.api.As(done.Text("session_token")).Get("/me/recovery-keys").Want(200)
+}
+
+// A method that is on but not taken by the policy is named as such, uncharged.
+func TestAMethodThePolicyTookAwayIsNoWrongCode(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.person(withApp, withEmail)
+	h.rules(func(r *policy.Rules) { r.EmailMethod = policy.Fallback })
+	token := p.signIn()
+	p.verify(token, "email", "271828").WantProblem(403, "method_not_allowed_by_policy")
+	h.api.As(token).Post("/sign-ins/current/email-code", nil).WantProblem(403, "method_not_allowed_by_policy")
+	if n := h.charged(p.id); n != 0 {
+		t.Errorf("%d charged", n)
+	}
+}
+
 func TestEmailCodeAddsAnAppUnderFallbackAndNothingElse(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -79,8 +79,9 @@ func (e *Edge) checkHost(c *gin.Context) {
 		c.Next()
 		return
 	}
-	Fail(c, fault.New(fault.Invalid, fault.InvalidRequest).Say("fault.unknown_host",
-		map[string]any{"Host": shownHost(c.Request.Host), "BaseURL": e.o.BaseURL.String()}))
+	args := map[string]any{"Host": shownHost(c.Request.Host), "BaseURL": e.o.BaseURL.String()}
+	f := fault.InField("host", "fault.unknown_host", args)
+	Fail(c, f.Say("fault.unknown_host", args))
 }
 
 func acceptedHosts(base *url.URL, dev bool) map[string]bool {

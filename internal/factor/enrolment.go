@@ -96,7 +96,7 @@ func (s *Store) OpenTx(ctx context.Context, tx *pg.Tx, user, holder uuid.UUID, k
 		WHERE holder = $1 AND kind = $2 AND user_id = $3 AND expires_at > $4
 		FOR UPDATE`, holder, k, user, tx.Now)
 	if errors.Is(err, pg.ErrNoRows) {
-		return Enrolment{}, nothingOpen(ctx, tx, user, k)
+		return Enrolment{}, nothingOpen(ctx, tx, user, holder, k)
 	}
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("read enrolment: %w", err)
@@ -113,7 +113,16 @@ func (s *Store) OpenTx(ctx context.Context, tx *pg.Tx, user, holder uuid.UUID, k
 }
 
 // nothingOpen tells a repeated confirm apart from one that comes too late.
-func nothingOpen(ctx context.Context, tx *pg.Tx, user uuid.UUID, k Kind) error {
+func nothingOpen(ctx context.Context, tx *pg.Tx, user, holder uuid.UUID, k Kind) error {
+	var late bool
+	err := tx.GetContext(ctx, &late, `
+		SELECT EXISTS (SELECT FROM enrolments WHERE holder = $1 AND kind = $2 AND user_id = $3)`, holder, k, user)
+	if err != nil {
+		return fmt.Errorf("look for expired enrolment: %w", err)
+	}
+	if late {
+		return fault.New(fault.Refused, fault.CodeExpired).Say("fault.no_enrolment", nil)
+	}
 	methods, err := Methods(ctx, tx, user)
 	if err != nil {
 		return err

@@ -141,7 +141,7 @@ func TestAnAbandonedEnrolmentChangesNothing(t *testing.T) {
 		t.Errorf("an unproved app's code is %v", o)
 	}
 	b.clock.Advance(10 * time.Minute)
-	if _, err := b.prove(holder, b.code(e.Secret)); !errors.Is(err, fault.New(fault.Conflict, fault.StateConflict)) {
+	if _, err := b.prove(holder, b.code(e.Secret)); !errors.Is(err, fault.New(fault.Refused, fault.CodeExpired)) {
 		t.Errorf("ten minutes later: %v", err)
 	}
 	if n := b.count(`SELECT count(*) FROM methods`); n != 0 {

@@ -35,6 +35,7 @@ type SignIn struct {
 	Assurance   Assurance // reached so far
 	Proved      string    // method proved on the way, before an enrolment
 	Enrolled    bool      // a method was turned on in it; `complete` is due
+	ByKey       bool      // a recovery key was spent in it
 	TrustDevice bool
 	Held        bool // its first code was not mailed: the budget was gone
 	Failures    int
@@ -49,6 +50,7 @@ type signInRow struct {
 	Assurance   Assurance `db:"assurance"`
 	Proved      string    `db:"proved"`
 	Enrolled    bool      `db:"enrolled"`
+	ByKey       bool      `db:"by_key"`
 	TrustDevice bool      `db:"trust_device"`
 	Held        bool      `db:"held"`
 	Failures    int       `db:"failures"`
@@ -91,7 +93,7 @@ func (s *Store) FindSignIn(ctx context.Context, q pg.Q, token string, now time.T
 	}
 	var r signInRow
 	err := q.GetContext(ctx, &r, `
-		SELECT id, user_id, status, assurance, proved, enrolled, trust_device, held, failures, created_at, expires_at
+		SELECT id, user_id, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at
 		FROM sign_ins WHERE token_digest = ANY($1) AND ended_at IS NULL AND expires_at > $2`, pg.Array(digests), now)
 	if errors.Is(err, pg.ErrNoRows) {
 		return SignIn{}, dead
@@ -107,7 +109,7 @@ func (s *Store) FindSignIn(ctx context.Context, q pg.Q, token string, now time.T
 func (s *Store) HoldSignInTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (SignIn, error) {
 	var r signInRow
 	err := tx.GetContext(ctx, &r, `
-		SELECT id, user_id, status, assurance, proved, enrolled, trust_device, held, failures, created_at, expires_at
+		SELECT id, user_id, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at
 		FROM sign_ins WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 AND failures < $3
 		FOR UPDATE`, id, tx.Now, SignInTries)
 	if errors.Is(err, pg.ErrNoRows) {
@@ -128,7 +130,7 @@ func (s *Store) RetokenTx(ctx context.Context, tx *pg.Tx, user, id uuid.UUID) (i
 	err = tx.GetContext(ctx, &r, `
 		UPDATE sign_ins SET token_digest = $3
 		WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $4 AND failures < $5
-		RETURNING id, user_id, status, assurance, proved, enrolled, trust_device, held, failures, created_at, expires_at`,
+		RETURNING id, user_id, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at`,
 		id, user, digest, tx.Now, SignInTries)
 	if errors.Is(err, pg.ErrNoRows) {
 		return SignIn{}, "", false, nil
@@ -164,8 +166,8 @@ func HeldTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) error {
 // MoveTx carries a sign-in on to its enrolment, with what was proved so far.
 func MoveTx(ctx context.Context, tx *pg.Tx, in SignIn) error {
 	_, err := tx.ExecContext(ctx, `
-		UPDATE sign_ins SET status = $2, assurance = $3, proved = $4, enrolled = $5, trust_device = $6 WHERE id = $1`,
-		in.ID, in.Step, in.Assurance, in.Proved, in.Enrolled, in.TrustDevice)
+		UPDATE sign_ins SET status = $2, assurance = $3, proved = $4, enrolled = $5, trust_device = $6, by_key = $7 WHERE id = $1`,
+		in.ID, in.Step, in.Assurance, in.Proved, in.Enrolled, in.TrustDevice, in.ByKey)
 	if err != nil {
 		return fmt.Errorf("move sign-in: %w", err)
 	}

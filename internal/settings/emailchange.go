@@ -71,7 +71,8 @@ func (f *Flow) EmailChangeDelivery(ctx context.Context, by audit.Actor, in sessi
 	return out, err
 }
 
-// ChangeEmail moves the account to the address whose code is right (🔒). The
+// ChangeEmail moves the account to the address whose code is right. Asking for
+// that code was 🔒, and it fits this session alone. The
 // old address gets a notice and, for a week, a link that undoes it.
 func (f *Flow) ChangeEmail(ctx context.Context, by audit.Actor, in session.Session, code string) (Profile, error) {
 	var (
@@ -82,7 +83,7 @@ func (f *Flow) ChangeEmail(ctx context.Context, by audit.Actor, in session.Sessi
 	if code == "" {
 		return out, fault.InField("code", "field.code.empty", nil)
 	}
-	err := f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
+	err := f.within(ctx, by, in, signedIn, func(ctx context.Context, a *act) error {
 		d, err := f.Factors.DeliveryTx(ctx, a.tx, a.user.ID, factor.EmailChange, a.in.ID)
 		if errors.Is(err, fault.New(fault.NotFound, fault.Absent)) {
 			return fault.New(fault.Conflict, fault.StateConflict)

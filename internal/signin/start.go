@@ -169,7 +169,7 @@ func (f *Flow) begin(ctx context.Context, s *step, first string, c Credentials) 
 // mailByItself mails a code when email is the only or the preferred method. A
 // spent budget holds the code back; it never refuses the password step.
 func (f *Flow) mailByItself(ctx context.Context, s *step) error {
-	if s.in.Step != session.SecondFactor || s.preferred() != factor.Email {
+	if s.in.Step != session.SecondFactor || s.preferred() != factor.Email || f.mayVerify(s, string(factor.Email)) != nil {
 		return nil
 	}
 	_, err := f.mailCode(ctx, s)
@@ -202,7 +202,7 @@ func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, erro
 	}
 	if done.confirmed {
 		n.Confirmed = s.policy.Confirmation()
-		since, err := factor.SinceTx(ctx, s.tx, s.user.ID, factor.Kind(done.method))
+		since, err := factor.SinceTx(ctx, s.tx, s.user.ID, factor.RecoveryKey)
 		if err != nil {
 			return State{}, err
 		}

@@ -33,7 +33,7 @@ func (f *Flow) open(ctx context.Context, s *step) (State, error) {
 	case !isAbsent(err):
 		return State{}, err
 	}
-	if s.in.Proved == string(factor.RecoveryKey) {
+	if s.in.ByKey {
 		if err := s.keysLeft(ctx, &out); err != nil {
 			return State{}, err
 		}
@@ -157,6 +157,9 @@ func (f *Flow) mailCode(ctx context.Context, s *step) (factor.Delivery, error) {
 			return factor.Delivery{}, err
 		}
 		return f.Judge.MailEnrolmentCodeTx(ctx, s.tx, s.enrolling())
+	}
+	if err := f.mayVerify(s, string(factor.Email)); err != nil {
+		return factor.Delivery{}, err
 	}
 	if !s.takes(factor.Email) {
 		return factor.Delivery{}, fault.New(fault.Conflict, fault.StateConflict).Say("fault.email_not_on", nil)

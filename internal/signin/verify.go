@@ -64,9 +64,13 @@ func checkTyped(method, code string) error {
 	return nil
 }
 
-// mayVerify keeps an email code from finishing a sign-in for a day after the
-// password was reset by mail: mailbox and password are then one channel.
+// mayVerify keeps a method away that is on but not taken by the policy, and an
+// email code from finishing a sign-in for a day after the password was reset
+// by mail: mailbox and password are then one channel. Nothing is judged then.
 func (f *Flow) mayVerify(s *step, method string) error {
+	if k := factor.Kind(method); factor.Has(s.methods, k) && !s.takes(k) {
+		return fault.New(fault.Forbidden, fault.MethodNotAllowedByPolicy)
+	}
 	if method == string(factor.Email) && !s.policy.EmailCompletes(proof.Facts(s.user, s.methods), s.tx.Now) {
 		return fault.New(fault.Forbidden, fault.OtherChannelRequired)
 	}
@@ -114,6 +118,7 @@ func (f *Flow) verified(ctx context.Context, s *step, method string, left int) (
 	byKey, byPass := method == string(factor.RecoveryKey), method == string(factor.RecoveryPass)
 	switch {
 	case byKey:
+		s.in.ByKey = true
 		if err := f.Judge.KeyUsedTx(ctx, s.tx, s.by, s.user, left); err != nil {
 			return State{}, err
 		}
@@ -226,10 +231,20 @@ func (f *Flow) Saved(ctx context.Context, by audit.Actor, token string) (State, 
 			return err
 		}
 		var err error
-		out, err = f.finish(ctx, s, finishing{assurance: s.in.Assurance, method: s.in.Proved})
+		out, err = f.enrolled(ctx, s)
 		return err
 	})
 	return out, err
+}
+
+// enrolled finishes a sign-in that came to an enrolment. A recovery key that
+// was spent on the way counts as it does without one.
+func (f *Flow) enrolled(ctx context.Context, s *step) (State, error) {
+	out, err := f.finish(ctx, s, finishing{assurance: s.in.Assurance, method: s.in.Proved, confirmed: s.in.ByKey})
+	if err != nil || !s.in.ByKey {
+		return out, err
+	}
+	return out, s.keysLeft(ctx, &out)
 }
 
 // Skip puts an enrolment off while its date lies ahead.
@@ -240,7 +255,7 @@ func (f *Flow) Skip(ctx context.Context, by audit.Actor, token string) (State, e
 			return fault.New(fault.Conflict, fault.StateConflict).Say("fault.not_skippable", nil)
 		}
 		var err error
-		out, err = f.finish(ctx, s, finishing{assurance: s.in.Assurance, method: s.in.Proved})
+		out, err = f.enrolled(ctx, s)
 		return err
 	})
 	return out, err
