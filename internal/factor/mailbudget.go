@@ -48,6 +48,15 @@ func (s *Store) budgetTx(ctx context.Context, tx *pg.Tx, r Request) error {
 	return nil
 }
 
+// MailWaitTx says how long no code of this kind is mailed; 0: one may be.
+func (s *Store) MailWaitTx(ctx context.Context, tx *pg.Tx, r Request) (time.Duration, error) {
+	err := s.budgetTx(ctx, tx, r)
+	if f, ok := fault.As(err); ok {
+		return f.RetryAfter, nil
+	}
+	return 0, err
+}
+
 // foreign reports whether a code goes to an address that its user has not
 // proved: it may be a stranger's.
 func (r Request) foreign() bool {

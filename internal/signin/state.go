@@ -177,13 +177,22 @@ func (f *Flow) CodeDelivery(ctx context.Context, by audit.Actor, token string) (
 		var err error
 		out, err = f.Factors.DeliveryTx(ctx, s.tx, s.user.ID, s.purpose(), s.in.ID)
 		if isAbsent(err) && s.in.Held {
-			out, err = factor.Delivery{
-				State: factor.Held, SentTo: s.user.Email, ExpiresAt: s.in.ExpiresAt, ResendAt: s.tx.Now,
-			}, nil
+			out, err = f.held(ctx, s)
 		}
 		return err
 	})
 	return out, err
+}
+
+// held is the delivery of a code that the budget held back, with the moment
+// from which one is mailed again.
+func (f *Flow) held(ctx context.Context, s *step) (factor.Delivery, error) {
+	wait, err := f.Factors.MailWaitTx(ctx, s.tx, factor.Request{
+		User: s.user.ID, Purpose: factor.SignInCode, Browser: s.lock.Browser(),
+	})
+	return factor.Delivery{
+		State: factor.Held, SentTo: s.user.Email, ExpiresAt: s.in.ExpiresAt, ResendAt: s.tx.Now.Add(wait),
+	}, err
 }
 
 func (s *step) enrolling() proof.Enrolling {
