@@ -3,6 +3,8 @@ package signin
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -79,6 +81,8 @@ func (f *Flow) answer(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		more = len(asked) == answersAtOnce
+		// One transaction may hold several addresses' meters: always in one order.
+		slices.SortFunc(asked, func(a, b account.Asked) int { return strings.Compare(a.Email, b.Email) })
 		for _, a := range asked {
 			if err := f.mailReset(ctx, tx, a); err != nil {
 				return err
@@ -99,6 +103,9 @@ func (f *Flow) mailReset(ctx context.Context, tx *pg.Tx, a account.Asked) error 
 	}
 	n, err := account.LinksSinceTx(ctx, tx, u.ID, account.PasswordResetLink, tx.Now.Add(-time.Hour))
 	if err != nil || n >= resetsPerHour {
+		return err
+	}
+	if ok, err := f.Judge.MayTellTx(ctx, tx, u); err != nil || !ok {
 		return err
 	}
 	token, until, err := f.Links.MakeTx(ctx, tx, u.ID, account.PasswordResetLink, account.LinkData{})
