@@ -59,8 +59,9 @@ func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
+	// Idle connections stay open meanwhile: closing one in the moment in which
+	// its client writes would lose a request that nobody may safely repeat.
 	draining.Store(true)
-	srv.SetKeepAlivesEnabled(false)
 	log.Info("draining", "notice", notice)
 	time.Sleep(notice)
 	// ctx has ended already: draining has a limit of its own.
@@ -73,9 +74,13 @@ func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.
 	return nil
 }
 
-// unreadyWhen answers /readyz with 503 once draining has begun.
+// unreadyWhen answers /readyz with 503 once draining has begun, and has every
+// client that is still heard open its next connection elsewhere.
 func unreadyWhen(draining *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		if draining.Load() && r.URL.Path == "/readyz" {
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			w.Header().Set("Retry-After", "5")
