@@ -148,7 +148,7 @@ func (f *Flow) TurnOffAll(ctx context.Context, by audit.Actor, in session.Sessio
 func (f *Flow) turnOff(ctx context.Context, by audit.Actor, in session.Session, which func(factor.Method) bool) (TwoFactor, error) {
 	var out TwoFactor
 	err := f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
-		off, left := split(a.methods, which)
+		off, left := proof.Split(a.methods, which)
 		switch {
 		case len(a.methods) == 0:
 			return fault.New(fault.Conflict, fault.StateConflict).Say("fault.two_factor_not_on", nil)
@@ -175,54 +175,11 @@ func (f *Flow) turnOff(ctx context.Context, by audit.Actor, in session.Session, 
 	return out, err
 }
 
-func split(all []factor.Method, which func(factor.Method) bool) (off, left []factor.Method) {
-	for _, m := range all {
-		if which(m) {
-			off = append(off, m)
-		} else {
-			left = append(left, m)
-		}
-	}
-	return off, left
-}
-
 // remove turns methods off and ends what they held up.
 func (f *Flow) remove(ctx context.Context, a *act, off, left []factor.Method) error {
-	ids := make([]uuid.UUID, len(off))
-	for i, m := range off {
-		ids[i] = m.ID
-	}
-	if err := factor.RemoveTx(ctx, a.tx, a.user.ID, ids...); err != nil {
-		return err
-	}
-	if err := f.Judge.EndRestTx(ctx, a.tx, a.user.ID, a.keep()); err != nil {
-		return err
-	}
-	if err := factor.DropEnrolmentsTx(ctx, a.tx, a.user.ID); err != nil {
-		return err
-	}
-	if len(left) == 0 {
-		if err := factor.EndKeysTx(ctx, a.tx, a.user.ID); err != nil {
-			return err
-		}
-	}
-	a.user.PreferredMethod = stillPreferred(a.user.PreferredMethod, left)
-	return account.PreferTx(ctx, a.tx, a.user.ID, a.user.PreferredMethod)
-}
-
-// stillPreferred keeps the choice while it is on, else takes the one turned on
-// first.
-func stillPreferred(preferred string, left []factor.Method) string {
-	if factor.Has(left, factor.Kind(preferred)) {
-		return preferred
-	}
-	var first factor.Method
-	for i, m := range left {
-		if i == 0 || m.EnabledAt.Before(first.EnabledAt) {
-			first = m
-		}
-	}
-	return string(first.Kind)
+	var err error
+	a.user.PreferredMethod, err = f.Judge.RemoveTx(ctx, a.tx, a.user, off, left, a.keep())
+	return err
 }
 
 func (f *Flow) tellOff(ctx context.Context, a *act, off, left []factor.Method) error {
@@ -258,7 +215,7 @@ func (f *Flow) ResetApp(ctx context.Context, by audit.Actor, in session.Session)
 		if !factor.Has(a.methods, factor.App) {
 			return fault.New(fault.Conflict, fault.StateConflict).Say("fault.app_not_on", nil)
 		}
-		off, left := split(a.methods, func(m factor.Method) bool { return m.Kind == factor.App })
+		off, left := proof.Split(a.methods, func(m factor.Method) bool { return m.Kind == factor.App })
 		if err := f.remove(ctx, a, off, left); err != nil {
 			return err
 		}
