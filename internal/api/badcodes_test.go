@@ -60,6 +60,9 @@ func TestWhatIsNoStringIsNoCode(t *testing.T) {
 	p := h.person(withApp)
 	token, session := p.signIn(), p.confirmed()
 	code := p.appCode()
+	for code[0] == '0' { // JSON has no such number: it would be no complete object
+		code = p.nextAppCode()
+	}
 	for name, raw := range map[string]string{
 		"a number": code, "a list": `["` + code + `"]`, "an object": `{"$eq":"` + code + `"}`, "true": `true`, "null": `null`,
 		"empty": `""`, "spaces": `"   "`, "zero width": `"\u200b"`, "a float": code + ".0",
