@@ -71,7 +71,7 @@ func TestDevStartsEverythingAndCtrlCEndsIt(t *testing.T) {
 	}
 	p.signal(t, syscall.SIGINT)
 	p.ends(t, 0, 20*time.Second)
-	allEnd(t, servers, time.Second)
+	allEnd(t, servers, 5*time.Second)
 }
 
 func TestSecondDevSaysThatOneIsRunning(t *testing.T) {
@@ -99,7 +99,7 @@ func TestKilledDevLeavesNothingBehind(t *testing.T) {
 	p, _ := startDev(t, nil, "--ephemeral")
 	servers := descendants(t, p.Process.Pid)
 	p.signal(t, syscall.SIGKILL)
-	p.ends(t, -1, 5*time.Second)
+	p.ends(t, -1, 20*time.Second)
 	allEnd(t, servers, 15*time.Second)
 }
 

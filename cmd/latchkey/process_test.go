@@ -27,6 +27,10 @@ func TestMain(m *testing.M) {
 	os.Exit(pgtest.Main(m))
 }
 
+// slack is how many times longer than on a quiet machine anything may take
+// before it counts as failed.
+const slack = 3
+
 // process is a running latchkey.
 type process struct {
 	*exec.Cmd
@@ -86,7 +90,7 @@ func (p *process) ends(t *testing.T, code int, within time.Duration) {
 		if p.code != code {
 			t.Errorf("ended with %d, want %d", p.code, code)
 		}
-	case <-time.After(within):
+	case <-time.After(within * slack):
 		t.Fatalf("still running after %s", within)
 	}
 }
@@ -135,7 +139,7 @@ func descendants(t *testing.T, of int) []int {
 // allEnd fails if one of the processes is still there after a while.
 func allEnd(t *testing.T, pids []int, within time.Duration) {
 	t.Helper()
-	for end := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(within * slack); ; time.Sleep(20 * time.Millisecond) {
 		var left []string
 		for _, pid := range pids {
 			if alive(pid) {

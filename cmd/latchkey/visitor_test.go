@@ -67,7 +67,7 @@ func (v *visitor) code(within time.Duration, words ...string) string {
 	v.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(within); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(within * slack); time.Now().Before(end); <-tick.C {
 		for _, l := range v.letters() {
 			if code := l.code(v.email, words); code != "" {
 				return v.keep("code", code)

@@ -141,7 +141,7 @@ func TestSilentServerIsLeftAtTheDeadline(t *testing.T) {
 	if err := s.Send(ctx, m, began.Add(time.Minute), ok); err == nil {
 		t.Error("no failure when the context ended")
 	}
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -125,7 +125,7 @@ func (h *house) count(query string, args ...any) int {
 }
 
 // patience bounds every wait for what nobody announces.
-const patience = 20 * time.Second
+const patience = 45 * time.Second
 
 // until asks again and again; it waits for a condition, never for a time.
 func until(t testing.TB, what string, so func() bool) {
