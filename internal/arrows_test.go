@@ -85,6 +85,7 @@ var arrows = map[string][]string{
 	"pg/pgtest":   {"pg", "devstack", "migrations"},
 	"api/apitest": {"api"},
 	"web/browser": {}, // tests only
+	"attack":      {}, // tests only
 
 	"devstack": {"config", "pg", "migrations"},
 }

@@ -64,7 +64,7 @@ func FuzzCanonicalCode(f *testing.F) {
 }
 
 // A remainder of what was drawn would favour the codes below 967296.
-func TestMailedCodesAreUniform(t *testing.T) {
+func TestAttackMailedCodesAreUniform(t *testing.T) {
 	t.Parallel()
 	const limit = 4294_000_000
 	for _, c := range []struct {

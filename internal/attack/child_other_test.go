@@ -1,0 +1,7 @@
+//go:build !linux
+
+package attack_test
+
+import "syscall"
+
+func likeUs() *syscall.SysProcAttr { return nil }
