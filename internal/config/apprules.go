@@ -72,9 +72,23 @@ func (l *loader) appRules(file string) []AppRule {
 		for _, wrong := range l.judgeAppRule(r) {
 			l.faults.Add(setting, "names %s, where rule %d %s", file, i+1, wrong)
 		}
+		if j := slices.IndexFunc(out, func(before AppRule) bool { return before.covers(r) }); j >= 0 {
+			l.faults.Add(setting, "names %s, where rule %d is never reached: rule %d holds for all of it, so put %d before %d", file, i+1, j+1, i+1, j+1)
+		}
 		out = append(out, r)
 	}
 	return out
+}
+
+// covers: whatever a later rule is for, this one has decided already.
+func (r AppRule) covers(later AppRule) bool {
+	host := later.Host
+	if !strings.Contains(r.Host, ":") {
+		host, _, _ = strings.Cut(host, ":")
+	}
+	parent, below := strings.CutPrefix(r.Host, "*")
+	return (host == r.Host || below && strings.HasSuffix(host, parent)) &&
+		strings.HasPrefix(strings.TrimSuffix(later.Path, "/")+"/", strings.TrimSuffix(r.Path, "/")+"/")
 }
 
 func (l *loader) judgeAppRule(r AppRule) (wrong []string) {

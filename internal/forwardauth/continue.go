@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"latchkey/internal/config"
 	"latchkey/internal/edge"
 	"latchkey/internal/fault"
 	"latchkey/internal/session"
@@ -34,12 +33,12 @@ func (g *Gate) goOn(c *gin.Context) {
 		c.Redirect(http.StatusSeeOther, "/account")
 		return
 	}
-	rule, ok := g.rules.find(to)
-	if !ok {
+	must := g.rules.find(to)
+	if len(must) == 0 {
 		edge.Fail(c, fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.app_not_yours", nil))
 		return
 	}
-	if rule.Allow == config.AllowAll {
+	if must.open() {
 		g.leave(c, to, true)
 		return
 	}
@@ -57,7 +56,7 @@ func (g *Gate) goOn(c *gin.Context) {
 		edge.Fail(c, err)
 		return
 	}
-	switch judge(rule, who) {
+	switch must.judge(who) {
 	case lacksRight:
 		edge.Fail(c, fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.app_not_yours", nil))
 	case lacksAddress:

@@ -9,7 +9,6 @@ package forwardauth
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -57,12 +56,12 @@ func (g *Gate) ask(c *gin.Context, lead bool) {
 		refuse(c, why)
 		return
 	}
-	rule, ok := g.rules.find(o.url)
-	if !ok {
+	must := g.rules.find(o.url)
+	if len(must) == 0 {
 		refuse(c, "No rule lets anyone here.")
 		return
 	}
-	if rule.Allow == config.AllowAll {
+	if must.open() {
 		// The proxy strips one cookie of ours. Beside a planted one, the real
 		// one would reach the app.
 		if len(c.Request.CookiesNamed(g.CookieName())) > 1 {
@@ -85,7 +84,7 @@ func (g *Gate) ask(c *gin.Context, lead bool) {
 		refuse(c, "We can't tell right now. Please try again in a moment.")
 		return
 	}
-	switch judge(rule, who) {
+	switch must.judge(who) {
 	case lacksRight:
 		refuse(c, "This account may not use this app.")
 	case lacksAddress:
@@ -96,28 +95,6 @@ func (g *Gate) ask(c *gin.Context, lead bool) {
 		identify(c, who)
 		c.Status(http.StatusOK)
 	}
-}
-
-// verdict says what keeps a signed-in user from an app.
-type verdict int
-
-const (
-	passes verdict = iota
-	lacksRight
-	lacksAddress
-	lacksFactor
-)
-
-func judge(rule config.AppRule, who session.Forward) verdict {
-	switch {
-	case len(rule.Roles) > 0 && !slices.Contains(rule.Roles, who.Role):
-		return lacksRight
-	case !who.Verified: // apps take Remote-User for a proved address
-		return lacksAddress
-	case rule.Allow == config.AllowTwoFactor && who.Session.Assurance.Rank() < session.TwoFactor.Rank():
-		return lacksFactor
-	}
-	return passes
 }
 
 // identify tells the app who it is. Groups are the role, until there are groups.

@@ -265,6 +265,13 @@ func TestBehindCaddy(t *testing.T) {
 	t.Parallel()
 	caddy := program(t, "caddy")
 	f := newFront(t)
+	f.caddy(caddy)
+	f.holds()
+}
+
+func (f *front) caddy(caddy string) {
+	t := f.t
+	t.Helper()
 	conf := strings.NewReplacer("app.example.com {", "http://app.example.com:"+port(f.proxy)+" {\n\tbind 127.0.0.1",
 		"127.0.0.1:8080", f.latchkey, "127.0.0.1:9000", f.app).Replace(documented(t, "caddy"))
 	file := filepath.Join(t.TempDir(), "Caddyfile")
@@ -272,7 +279,6 @@ func TestBehindCaddy(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.run(caddy, "run", "--config", file, "--adapter", "caddyfile")
-	f.holds()
 }
 
 func port(address string) string {

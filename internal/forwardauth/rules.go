@@ -7,31 +7,70 @@ import (
 	"strings"
 
 	"latchkey/internal/config"
+	"latchkey/internal/session"
 )
 
 // rules say who gets where; the first that fits decides.
 type rules []config.AppRule
 
-// find gives the rule of an app's address; none means nobody.
+// find gives what an app's address asks for; nothing means nobody.
 //
-// A path that apps read in different ways (dot segments, doubled slashes,
-// escapes of what has a meaning) is judged only where one rule holds for the
-// whole host: anywhere else it could slip under a milder rule than the one of
-// the page that it reaches.
-func (r rules) find(u *url.URL) (config.AppRule, bool) {
-	clear := !ambiguous(u)
+// Where a rule before the one that fits might hold as well, in the eyes of an
+// app that reads paths in another way, both must be met: no spelling of a page
+// slips under a milder rule than the page's own. A path that can't be judged
+// passes only where one rule holds for the whole host.
+func (r rules) find(u *url.URL) demands {
+	var must demands
 	for _, one := range r {
-		if !hosts(one.Host, u.Host) {
-			continue
-		}
-		if one.Path != "/" && !clear {
-			return config.AppRule{}, false
-		}
-		if below(one.Path, u.Path) {
-			return one, true
+		switch {
+		case !hosts(one.Host, u.Host):
+		case one.Path == "/":
+			return append(must, one)
+		case ambiguous(u):
+			return nil
+		case below(one.Path, u.Path) && below(one.Path, u.EscapedPath()):
+			return append(must, one)
+		case mayBeBelow(one.Path, u.Path):
+			must = append(must, one)
 		}
 	}
-	return config.AppRule{}, false
+	return nil
+}
+
+// demands are rules that must be met, each of them; none can't be.
+type demands []config.AppRule
+
+// open: nobody is asked for anything.
+func (d demands) open() bool {
+	return len(d) > 0 && !slices.ContainsFunc(d, func(one config.AppRule) bool { return one.Allow != config.AllowAll })
+}
+
+// verdict says what keeps a signed-in user from an app.
+type verdict int
+
+const (
+	passes verdict = iota
+	lacksFactor
+	lacksAddress
+	lacksRight
+)
+
+// judge gives the worst that any rule says.
+func (d demands) judge(who session.Forward) (worst verdict) {
+	for _, one := range d {
+		v := passes
+		switch {
+		case one.Allow == config.AllowAll:
+		case len(one.Roles) > 0 && !slices.Contains(one.Roles, who.Role):
+			v = lacksRight
+		case !who.Verified: // apps take Remote-User for a proved address
+			v = lacksAddress
+		case one.Allow == config.AllowTwoFactor && who.Session.Assurance.Rank() < session.TwoFactor.Rank():
+			v = lacksFactor
+		}
+		worst = max(worst, v)
+	}
+	return worst
 }
 
 // knows reports whether any rule is for this host: only to such a one do we
@@ -52,26 +91,4 @@ func hosts(rule, host string) bool {
 		return strings.HasSuffix(host, parent) && len(host) > len(parent)
 	}
 	return host == rule
-}
-
-// below: /admin holds for /admin and /admin/users, never for /administration.
-func below(rule, path string) bool {
-	rule = strings.TrimSuffix(rule, "/")
-	return path == rule || strings.HasPrefix(path, rule+"/")
-}
-
-func ambiguous(u *url.URL) bool {
-	raw := strings.ToLower(u.EscapedPath())
-	for _, odd := range []string{"//", "\\", "%2f", "%5c", "%2e", "%25", "%00", "%3b"} {
-		if strings.Contains(raw, odd) {
-			return true
-		}
-	}
-	for part := range strings.SplitSeq(u.Path, "/") {
-		part, _, _ = strings.Cut(part, ";") // path parameters, as in Java: "/public/..;/admin"
-		if part == "." || part == ".." {
-			return true
-		}
-	}
-	return strings.ContainsRune(u.Path, '\\')
 }
