@@ -109,7 +109,7 @@ func plain(s string) string {
 		case r < utf8.RuneSelf:
 			b.WriteRune(r)
 		case !unicode.Is(unicode.Mn, r):
-			b.WriteByte(byte(1 + unicode.ToLower(r)%31))
+			b.WriteByte(byte(1 + unicode.ToLower(r)%31)) // #nosec G115 -- 1 to 31
 		}
 	}
 	return b.String()

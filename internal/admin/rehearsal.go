@@ -80,7 +80,7 @@ func (f *Flow) RehearsalCSV(ctx context.Context, by audit.Actor, in session.Sess
 		for _, e := range u.Effects {
 			for i, one := range []Effect{MustEnrol, LoseOnlyMethod, EmailOnly} {
 				if e == one {
-					line[4+i] = "yes"
+					line[4+i] = "yes" // #nosec G602 -- i is 0 to 2
 				}
 			}
 		}

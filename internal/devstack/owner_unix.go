@@ -38,7 +38,7 @@ func serverOwner() (*owner, error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, fmt.Errorf("read ids of user %s: %w", name, err)
 		}
-		return &owner{name: name, uid: uint32(uid), gid: uint32(gid)}, nil
+		return &owner{name: name, uid: uint32(uid), gid: uint32(gid)}, nil // #nosec G115 -- -2 is meant as 2^32-2
 	}
 	return &owner{name: "65534", uid: 65534, gid: 65534}, nil
 }

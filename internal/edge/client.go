@@ -118,7 +118,7 @@ func deviceWords(agent string) string {
 // plain keeps what can do no harm in a mail, a page or a terminal.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < 0x80 && (wordByte(byte(r)) || r == ' ' || r == '.') {
+		if r < 0x80 && (wordByte(byte(r)) || r == ' ' || r == '.') { // #nosec G115 -- below 0x80
 			return r
 		}
 		return -1

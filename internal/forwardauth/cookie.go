@@ -29,7 +29,7 @@ func (g *Gate) Issue(c *gin.Context, in session.Session) { g.set(c, g.o.Sessions
 func (g *Gate) Withdraw(c *gin.Context) { g.set(c, "", -1) }
 
 func (g *Gate) set(c *gin.Context, value string, age int) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure but for http on loopback
 		Name: g.CookieName(), Value: value, Path: "/", Domain: g.o.CookieDomain, MaxAge: age,
 		Secure: g.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
@@ -64,7 +64,7 @@ func (g *Gate) setAim(c *gin.Context, value string, life time.Duration) {
 	if value == "" {
 		age = -1
 	}
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure but for http on loopback
 		Name: g.aimName(), Value: value, Path: "/", MaxAge: age,
 		Secure: g.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})

@@ -1,4 +1,5 @@
 // Package tools is a module of its own, so that what checks the service stays
-// out of the service's go.mod: the pinned linters that .ci/run builds, and
+// out of the service's go.mod: the pinned linters that .ci/run builds (gosec
+// with our list of exceptions), and
 // the tests of Dockerfile and compose.yaml, which need no container engine.
 package tools

@@ -64,14 +64,14 @@ func (j jar) get(c *gin.Context, what string) string {
 
 // set writes a cookie; life 0 ends with the browser.
 func (j jar) set(c *gin.Context, what, value string, life time.Duration) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure but for http on loopback
 		Name: j.name(what), Value: value, Path: "/", MaxAge: int(life / time.Second),
 		Secure: j.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 
 func (j jar) drop(c *gin.Context, what string) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ // #nosec G124 -- Secure but for http on loopback
 		Name: j.name(what), Path: "/", MaxAge: -1,
 		Secure: j.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
