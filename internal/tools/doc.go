@@ -1,5 +1,4 @@
 // Package tools is a module of its own, so that what checks the service stays
-// out of the service's go.mod: the pinned linters that .ci/run builds (gosec
-// with our list of exceptions), and
+// out of the service's go.mod: the pinned linters that .ci/run builds, and
 // the tests of Dockerfile and compose.yaml, which need no container engine.
 package tools
