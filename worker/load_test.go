@@ -90,15 +90,18 @@ func TestBacklogOfNoticesDelaysNoCode(t *testing.T) {
 
 func (h *house) queueMany(t *testing.T, n int, kind func(int) outbox.Kind) {
 	t.Helper()
-	err := h.db.InTx(t.Context(), func(tx *pg.Tx) error {
-		for i := range n {
-			if _, err := h.out.QueueTx(t.Context(), tx, outbox.Envelope{To: fmt.Sprintf("u%d@example.com", i)}, kind(i)); err != nil {
-				return err
+	const commit = 250 // a transaction has two seconds, on slow machines too
+	for from := 0; from < n; from += commit {
+		err := h.db.InTx(t.Context(), func(tx *pg.Tx) error {
+			for i := from; i < min(from+commit, n); i++ {
+				if _, err := h.out.QueueTx(t.Context(), tx, outbox.Envelope{To: fmt.Sprintf("u%d@example.com", i)}, kind(i)); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -72,6 +72,9 @@ func Open(url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read database address: %w", err)
 	}
+	if o.StatementTimeout > 0 {
+		conn.Dialer(answering{limit: o.StatementTimeout + limitSlack/2})
+	}
 	db := sqlx.NewDb(sql.OpenDB(preparing{conn}), "postgres")
 	db.SetMaxOpenConns(o.MaxConns)
 	db.SetMaxIdleConns(o.MaxConns)
@@ -85,8 +88,8 @@ func Open(url string, o Options) (*DB, error) {
 	return d, nil
 }
 
-// limitSlack is what a client waits beyond the server's own limit, for a
-// server that does not answer at all.
+// limitSlack is what a client waits at most beyond the server's own limit, for
+// a server that does not answer at all.
 const limitSlack = 500 * time.Millisecond
 
 // bound ends what a server leaves unanswered, so that a request that can't be
