@@ -131,10 +131,9 @@ func (a *API) savePolicy(ctx context.Context, c *edge.Call, req policyRequest) (
 // ifMatch is the version that the caller read; 0 when it names none. A weak tag
 // or a star is no word about a version (RFC 9110 section 13.1.1).
 func ifMatch(c *edge.Call) int {
-	tag, quoted := strings.CutPrefix(c.Gin.GetHeader("If-Match"), `"`)
-	tag, closed := strings.CutSuffix(tag, `"`)
-	n, err := strconv.Atoi(tag)
-	if err != nil || !quoted || !closed || n < 0 {
+	tag := c.Gin.GetHeader("If-Match")
+	n, err := strconv.Atoi(strings.Trim(tag, `"`))
+	if err != nil || n < 0 || tag != strconv.Quote(strconv.Itoa(n)) {
 		return 0
 	}
 	return n

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,7 +13,10 @@ import (
 
 const maxLogo = 256 << 10
 
-var colour = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+var (
+	colour    = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+	plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`)
+)
 
 func (l *loader) site(in SiteInput) {
 	l.cfg.BaseURL = l.baseURL(in.BaseURL)
@@ -33,6 +37,8 @@ func (l *loader) baseURL(s string) *url.URL {
 		l.faults.Add("BASE_URL", "is no web address: write it like https://id.example.com")
 	case !portInRange(u.Port()):
 		l.faults.Add("BASE_URL", "has port %s: use one from 1 to 65535, or leave it out", u.Port())
+	case !writtenHost(u.Hostname()):
+		l.faults.Add("BASE_URL", "has the host %q, which browsers write in another way: give it as they do, such as xn--bcher-kva.example for bücher.example", u.Hostname())
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		l.faults.Add("BASE_URL", "must be a host alone, such as https://id.example.com: take away the user, path, query and fragment")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
@@ -43,10 +49,20 @@ func (l *loader) baseURL(s string) *url.URL {
 	return nil
 }
 
+// writtenHost reports whether browsers leave a host as it is but for capitals:
+// a name in ASCII, or an address in full (URL Standard section 3.5).
+func writtenHost(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Zone() == "" && !ip.Is4In6() && ip.String() == strings.ToLower(host)
+	}
+	last := host[strings.LastIndexByte(strings.TrimSuffix(host, "."), '.')+1:]
+	return plainName.MatchString(host) && (last[0] < '0' || last[0] > '9') // a number ends an address: 127.1, 0x7f.1
+}
+
 // canonical writes an origin the way browsers do, since Host and Origin
 // headers are compared with it.
 func canonical(u *url.URL) *url.URL {
-	host, port := strings.ToLower(u.Hostname()), u.Port()
+	host, port := strings.ToLower(u.Hostname()), strings.TrimLeft(u.Port(), "0")
 	if (u.Scheme == "https" && port == "443") || (u.Scheme == "http" && port == "80") {
 		port = ""
 	}

@@ -66,13 +66,18 @@ func (l *loader) address(setting, s, unset string) string {
 }
 
 // prefixes reads networks separated by commas or blanks; an address alone
-// stands for itself.
+// stands for itself. IPv4 inside IPv6 is unwrapped, as clients' addresses are
+// before they are compared.
 func (l *loader) prefixes(setting, s string) []netip.Prefix {
 	var out []netip.Prefix
 	for _, one := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		if p, err := netip.ParsePrefix(one); err == nil {
+			if p.Addr().Is4In6() && p.Bits() >= 96 {
+				p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+			}
 			out = append(out, p.Masked())
 		} else if a, err := netip.ParseAddr(one); err == nil && a.Zone() == "" {
+			a = a.Unmap()
 			out = append(out, netip.PrefixFrom(a, a.BitLen()))
 		} else {
 			l.faults.Add(setting, "holds %q, which is no network: write 10.0.0.0/8 or an IP address, separated by commas", one)
