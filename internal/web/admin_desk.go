@@ -13,7 +13,7 @@ func desk(do func(*visit) error) func(*visit) error {
 	return func(v *visit) error {
 		u, err := v.o.Admin.Enter(v.ctx(), v.by, v.in)
 		if err == nil {
-			v.desk = u.Role
+			v.desk, v.whose = u.Role, u.Email
 			err = do(v)
 		}
 		return v.toConfirm(err)
@@ -58,16 +58,16 @@ func (v *visit) confirmed() error {
 	return fault.New(fault.Forbidden, fault.ConfirmationRequired)
 }
 
-// helps reads whether the account navigation leads to the admin pages.
-func (v *visit) helps() bool {
-	u, err := account.ByID(v.ctx(), v.o.DB, v.in.User)
-	return err == nil && (u.Role == account.Admin || u.Role == account.Support)
-}
-
-// navigate fills in what is around a page for those who help or rule.
+// navigate fills in what is around a page: whose account it is, and the way to
+// the admin pages for those who help or rule.
 func (v *visit) navigate(f *frame) {
-	f.Desk = v.desk
-	f.Helps = v.desk == "" && f.Here != "" && v.signedIn() && v.helps()
+	f.Desk, f.Whose = v.desk, v.whose
+	if v.desk != "" || f.Here == "" || !v.signedIn() {
+		return
+	}
+	if u, err := account.ByID(v.ctx(), v.o.DB, v.in.User); err == nil {
+		f.Whose, f.Helps = u.Email, u.Role == account.Admin || u.Role == account.Support
+	}
 }
 
 // pathID reads an id from the path; what is none is not found.

@@ -19,6 +19,7 @@ type frame struct {
 	FormID   string
 	ReturnTo string
 	Member   bool         // whoever looks is signed in
+	Whose    string       // address of the account that is signed in, where there is a navigation
 	Helps    bool         // the account navigation leads to the admin pages too
 	Desk     account.Role // on an admin page: the role of whoever looks; empty elsewhere
 	Here     string       // entry of the account navigation that this page is under

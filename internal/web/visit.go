@@ -26,6 +26,7 @@ type visit struct {
 	signIn openSignIn      // empty: none under way
 	back   string          // the page that the form stood on
 	desk   account.Role    // on an admin page: the caller's role
+	whose  string          // on an admin page: the caller's address
 }
 
 func (v *visit) ctx() context.Context { return v.c.Request.Context() }
