@@ -2,6 +2,7 @@ package forwardauth
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -38,6 +39,24 @@ func (g *Gate) set(c *gin.Context, value string, age int) {
 // cookie reads it; a name sent twice is nobody's: one of the two was planted
 // by another host of the domain.
 func (g *Gate) cookie(c *gin.Context) string { return only(c, g.CookieName()) }
+
+// handBack answers with the cookies that the app may see: all but ours. It is
+// for proxies that can put a header of our answer in place of the client's, and
+// can't take a single cookie away themselves (Traefik).
+func (g *Gate) handBack(c *gin.Context) {
+	var theirs []string
+	for _, line := range c.Request.Header.Values("Cookie") {
+		for one := range strings.SplitSeq(line, ";") {
+			one = strings.TrimSpace(one)
+			if name, _, _ := strings.Cut(one, "="); one != "" && strings.TrimSpace(name) != g.CookieName() {
+				theirs = append(theirs, one)
+			}
+		}
+	}
+	if len(theirs) > 0 {
+		c.Header("Cookie", strings.Join(theirs, "; "))
+	}
+}
 
 func only(c *gin.Context, name string) string {
 	found := c.Request.CookiesNamed(name)

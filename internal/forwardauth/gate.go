@@ -69,6 +69,7 @@ func (g *Gate) ask(c *gin.Context, lead bool) {
 			return
 		}
 		anonymous(c)
+		g.handBack(c)
 		c.Status(http.StatusOK)
 		return
 	}
@@ -93,6 +94,7 @@ func (g *Gate) ask(c *gin.Context, lead bool) {
 		g.signIn(c, o, lead)
 	default:
 		identify(c, who)
+		g.handBack(c)
 		c.Status(http.StatusOK)
 	}
 }

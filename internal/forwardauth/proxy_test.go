@@ -20,17 +20,19 @@ import (
 	"latchkey/internal/session"
 )
 
-// documented is the block of docs/integrations.md in this language.
-func documented(t testing.TB, language string) string {
+// documented is the first block under a heading of docs/integrations.md.
+func documented(t testing.TB, heading string) string {
 	t.Helper()
 	doc, err := os.ReadFile("../../docs/integrations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(doc), "```"+language+"\n")
+	_, rest, ok := strings.Cut(string(doc), "# "+heading+"\n")
+	_, rest, opened := strings.Cut(rest, "```")
+	_, rest, named := strings.Cut(rest, "\n")
 	block, _, ended := strings.Cut(rest, "```")
-	if !ok || !ended {
-		t.Fatalf("docs/integrations.md has no block of %s", language)
+	if !ok || !opened || !named || !ended {
+		t.Fatalf("docs/integrations.md has no block under %s", heading)
 	}
 	return block
 }
@@ -60,7 +62,7 @@ type front struct {
 func newFront(t testing.TB) *front {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "apps.yaml")
-	if err := os.WriteFile(path, []byte(documented(t, "yaml")), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(documented(t, "Forward-auth")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var in config.Input
@@ -79,9 +81,9 @@ func newFront(t testing.TB) *front {
 	// The app tells what reached it.
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		fmt.Fprintf(w, "%s %s user=%q id=%q name=%q groups=%q cookie=%q body=%q", r.Method, r.URL.RequestURI(),
+		fmt.Fprintf(w, "%s %s user=%q id=%q name=%q groups=%q cookie=%q body=%q all=%q", r.Method, r.RequestURI,
 			r.Header.Get("Remote-User"), r.Header.Get("Remote-Id"), r.Header.Get("Remote-Name"), r.Header.Get("Remote-Groups"),
-			r.Header.Get("Cookie"), body)
+			r.Header.Get("Cookie"), body, r.Header)
 	}))
 	t.Cleanup(app.Close)
 	f.latchkey, f.app, f.proxy = latchkey.Listener.Addr().String(), app.Listener.Addr().String(), freePort(t)
@@ -129,6 +131,16 @@ func (f *front) run(name string, args ...string) {
 	}
 }
 
+// until waits for something that a proxy does in its own time.
+func (f *front) until(ready func() bool) {
+	f.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ready(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			f.t.Fatal("it never came")
+		}
+	}
+}
+
 // browse sends a request to the app through the proxy.
 func (f *front) browse(method, path, cookie, body string, more ...string) (status int, location, seen string) {
 	f.t.Helper()
@@ -142,7 +154,7 @@ func (f *front) browse(method, path, cookie, body string, more ...string) (statu
 		r.Header.Set("Cookie", cookie)
 	}
 	for i := 0; i+1 < len(more); i += 2 {
-		r.Header.Set(more[i], more[i+1])
+		r.Header[more[i]] = []string{more[i+1]} // as it is written
 	}
 	res, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
@@ -182,9 +194,9 @@ func (f *front) holds() {
 		t.Errorf("cookies of the app: %s", seen)
 	}
 	forged := []string{
-		"Remote-User", "root@example.com", "Remote-Id", "1", "Remote-Name", "Root", "Remote-Groups", "admin", "Remote_User", "root",
-		"X-Original-Url", "https://app.example.com/public", "X-Forwarded-Uri", "/public", "X-Forwarded-Host", "app.example.com",
-		"X-Forwarded-Method", "GET", "X-Forwarded-For", "127.0.0.1",
+		"Remote-User", "root@example.com", "Remote-Id", "1", "Remote-Name", "Root", "Remote-Groups", "admin", "Remote_User", "root", "Remote_groups", "admin",
+		"X-Original-Url", "https://app.example.com/public/root", "X-Rewrite-Url", "/public/root", "X-Forwarded-Uri", "/public/root", "X-Forwarded-Host", "app.example.com",
+		"X-Forwarded-Method", "GET", "X-Forwarded-For", "127.0.0.1", "Connection", "Remote-User, X-Forwarded-Uri, X-Forwarded-Host, X-Forwarded-Method, X-Original-Url",
 	}
 	if status, _, seen := f.browse("GET", "/notes", "", "", forged...); status != 401 {
 		t.Errorf("forged headers: %d %s", status, seen)
@@ -273,7 +285,7 @@ func (f *front) caddy(caddy string) {
 	t := f.t
 	t.Helper()
 	conf := strings.NewReplacer("app.example.com {", "http://app.example.com:"+port(f.proxy)+" {\n\tbind 127.0.0.1",
-		"127.0.0.1:8080", f.latchkey, "127.0.0.1:9000", f.app).Replace(documented(t, "caddy"))
+		"127.0.0.1:8080", f.latchkey, "127.0.0.1:9000", f.app).Replace(documented(t, "Caddy"))
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte("{\n\tadmin off\n\tauto_https off\n}\n"+conf), 0o600); err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ func TestNoSpellingReachesWhatWantsMore(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*front){
 		"nginx": func(f *front) { f.nginx(program(f.t, "nginx")) }, "caddy": func(f *front) { f.caddy(program(f.t, "caddy")) },
+		"traefik": (*front).traefik,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
