@@ -60,9 +60,19 @@ func ReportTx(ctx context.Context, tx *pg.Tx, id uuid.UUID, changedAt time.Time)
 // reportDays is how long a report holds.
 const reportDays = 7
 
+// AskKind is what is asked about an address.
+type AskKind string
+
+const (
+	AskedReset   AskKind = "password_reset" // a link that sets a new password
+	AskedSignUp  AskKind = "sign_up"        // an account, for an address that has one: its owner is told
+	AskedChange  AskKind = "email_change"   // the same, by somebody who wanted to change to it
+	AskedNothing AskKind = "nothing"        // an account for a free address: written since it costs the same
+)
+
 // AskTx writes down what is asked about an address, whether it has an account
 // or not: the same write for both.
-func AskTx(ctx context.Context, tx *pg.Tx, by audit.Actor, k LinkKind, email string) error {
+func AskTx(ctx context.Context, tx *pg.Tx, by audit.Actor, k AskKind, email string) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("note request: %w", err)
@@ -78,7 +88,7 @@ func AskTx(ctx context.Context, tx *pg.Tx, by audit.Actor, k LinkKind, email str
 
 // Asked is a request about an address that waits for its answer by mail.
 type Asked struct {
-	Kind      LinkKind
+	Kind      AskKind
 	Email     string
 	By        audit.Actor
 	CreatedAt time.Time
@@ -89,7 +99,7 @@ type Asked struct {
 // other rows.
 func TakeAskedTx(ctx context.Context, tx *pg.Tx, limit int) ([]Asked, error) {
 	var rows []struct {
-		Kind      LinkKind  `db:"kind"`
+		Kind      AskKind   `db:"kind"`
 		Email     string    `db:"email"`
 		Device    string    `db:"device"`
 		Address   string    `db:"address"`

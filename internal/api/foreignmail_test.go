@@ -15,6 +15,7 @@ const strangers = 20 // mails a day
 
 func (h *house) mailsTo(address string) int {
 	h.t.Helper()
+	h.answered()
 	return h.count(`SELECT count(*) FROM mails WHERE recipient = $1`, address)
 }
 

@@ -146,9 +146,16 @@ func (h *house) exec(query string, args ...any) {
 	}
 }
 
+// answered waits until everything asked about addresses so far has its mail.
+func (h *house) answered() {
+	h.t.Helper()
+	h.until("requests are answered", func() bool { return h.count(`SELECT count(*) FROM address_requests`) == 0 })
+}
+
 // mails counts those queued to an address.
 func (h *house) mails(kind, to string) int {
 	h.t.Helper()
+	h.answered()
 	return h.count(`SELECT count(*) FROM mails WHERE kind = $1 AND recipient = $2`, kind, to)
 }
 

@@ -112,7 +112,7 @@ func (a *App) flows(o Options) {
 	a.Settings = &settings.Flow{
 		DB: o.DB, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox, Judge: judge, Links: links,
 		Brand: brand, Host: o.Config.BaseURL.Host,
-		ManageURL: o.Config.BaseURL.JoinPath("/account/security").String(),
+		ManageURL: o.Config.BaseURL.JoinPath("/account/security").String(), Wake: a.SignIn.Wake,
 	}
 	a.Admin = admin.New(admin.Flow{
 		DB: o.DB, Keys: o.Keys, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox,

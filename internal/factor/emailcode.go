@@ -47,9 +47,12 @@ type Request struct {
 	Holder        uuid.UUID
 	Browser       uuid.UUID // known browser, with a budget of mails of its own; zero: the shared one
 	CodeInSubject bool
-	// Silent makes the code and mails nothing: the address belongs to someone
-	// else, and whoever asks must not learn that.
-	Silent bool
+	// Instead is done in place of the mail, nil: nothing is. The address belongs
+	// to someone else, and whoever asks must not learn that: the code is made all
+	// the same.
+	Instead func() error
+	// Charged says that the caller has charged the client's address for the mail.
+	Charged bool
 	// Unproved says that the user has not proved the address: an enrolment
 	// proves both at once.
 	Unproved bool
@@ -94,8 +97,10 @@ func (s *Store) MailCodeTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Req
 	if err := s.budgetTx(ctx, tx, r); err != nil {
 		return Delivery{}, err
 	}
-	if err := s.Limits.CodeMailTx(ctx, tx, by.Address); err != nil {
-		return Delivery{}, err
+	if !r.Charged {
+		if err := s.Limits.CodeMailTx(ctx, tx, by.Address); err != nil {
+			return Delivery{}, err
+		}
 	}
 	if r.foreign() {
 		if err := s.addressBudgetTx(ctx, tx, r.Address); err != nil {
@@ -181,7 +186,10 @@ func (s *Store) queueTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Reques
 		Code: code, Reference: c.Reference, ValidUntil: c.Deadline, CodeInSubject: r.CodeInSubject,
 		Device: by.Device, Address: by.Address, At: tx.Now,
 	}
-	if r.Silent {
+	if r.Instead != nil {
+		if err := r.Instead(); err != nil {
+			return uuid.Nil, err
+		}
 		return uuid.NewV7()
 	}
 	e := mail.Envelope{User: r.User, To: r.Address, Name: r.Name, ExpiresAt: c.Deadline}

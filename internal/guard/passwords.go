@@ -108,7 +108,7 @@ func (m PasswordMeter) ensureTx(ctx context.Context, tx *pg.Tx) error {
 
 // read gives the failures of the meter that counts for this caller.
 func (m PasswordMeter) read(ctx context.Context, q pg.Q, lock string) (failures pg.Times, known bool, err error) {
-	if m.User != uuid.Nil && m.Browser != uuid.Nil {
+	if m.Browser != uuid.Nil { // asked for a missing account too, or the time would tell
 		err = q.GetContext(ctx, &failures, `
 			SELECT password_failures FROM known_browsers WHERE user_id = $1 AND browser = $2`+lock, m.User, m.Browser)
 		if err == nil {

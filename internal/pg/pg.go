@@ -156,6 +156,26 @@ func (d *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 	return nil
 }
 
+// KeepIf runs f and keeps what it wrote, or takes it back: for what must cost
+// the same where it must leave nothing. It fails as f does; what f wrote until
+// then stands.
+func (t *Tx) KeepIf(ctx context.Context, keep bool, f func() error) error {
+	if _, err := t.ExecContext(ctx, `SAVEPOINT kept`); err != nil {
+		return fmt.Errorf("set savepoint: %w", err)
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	end := `ROLLBACK TO SAVEPOINT kept`
+	if keep {
+		end = `RELEASE SAVEPOINT kept`
+	}
+	if _, err := t.ExecContext(ctx, end); err != nil {
+		return fmt.Errorf("end savepoint: %w", err)
+	}
+	return nil
+}
+
 // Snapshot runs f in a read-only transaction that sees one state of the
 // database, and commits nothing.
 func (d *DB) Snapshot(ctx context.Context, f func(*Tx) error) error {

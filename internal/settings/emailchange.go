@@ -3,19 +3,14 @@ package settings
 import (
 	"context"
 	"errors"
-	"time"
 
 	"latchkey/internal/account"
 	"latchkey/internal/audit"
 	"latchkey/internal/factor"
 	"latchkey/internal/fault"
 	"latchkey/internal/mail"
-	"latchkey/internal/proof"
 	"latchkey/internal/session"
 )
-
-// takenMailsPerDay bounds what someone can have mailed to another's address.
-const takenMailsPerDay = 3
 
 // SendEmailChange mails a code to the address being changed to (🔒). One that
 // belongs to someone else answers alike: its owner is told, no code goes out.
@@ -29,35 +24,27 @@ func (f *Flow) SendEmailChange(ctx context.Context, by audit.Actor, in session.S
 		if email == a.user.Email {
 			return fault.InField("email", "field.email.same", nil)
 		}
-		owner, taken, err := account.ByEmail(ctx, a.tx, email)
+		_, taken, err := account.ByEmail(ctx, a.tx, email)
 		if err != nil {
 			return err
 		}
 		// The code is made either way, so that both count, wait and expire
-		// alike. What differs is the mail: an owner gets a notice without it.
-		out, err = f.Factors.MailCodeTx(ctx, a.tx, a.by, factor.Request{
+		// alike. What differs is the mail: that its owner gets a notice is
+		// written down, one row for the other.
+		r := factor.Request{
 			User: a.user.ID, Name: a.user.Name, Address: email, Purpose: factor.EmailChange,
-			Holder: a.in.ID, CodeInSubject: a.policy.CodeInSubject, Silent: taken,
-		})
-		if err != nil || !taken {
-			return err
+			Holder: a.in.ID, CodeInSubject: a.policy.CodeInSubject,
 		}
-		return f.tellOwner(ctx, a, owner)
+		if taken {
+			r.Instead = func() error {
+				a.tx.AfterCommit(f.Wake)
+				return account.AskTx(ctx, a.tx, a.by, account.AskedChange, email)
+			}
+		}
+		out, err = f.Factors.MailCodeTx(ctx, a.tx, a.by, r)
+		return err
 	})
 	return out, err
-}
-
-// tellOwner mails in place of the code, which is charged to the address: the
-// notice is not once more.
-func (f *Flow) tellOwner(ctx context.Context, a *act, owner account.User) error {
-	ok, err := mail.AllowTx(ctx, a.tx, mail.AddressTaken{}, owner.Email, a.tx.Now.Add(-24*time.Hour), takenMailsPerDay)
-	if err != nil || !ok {
-		return err
-	}
-	_, err = f.Outbox.QueueTx(ctx, a.tx, proof.To(owner), mail.AddressTaken{
-		Device: a.by.Device, Address: a.by.Address, At: a.tx.Now,
-	})
-	return err
 }
 
 // EmailChangeDelivery tells what became of the code to the new address.

@@ -29,6 +29,7 @@ type Flow struct {
 	Brand     string
 	Host      string // of BASE_URL, for the file of recovery keys
 	ManageURL string // where recovery keys are viewed
+	Wake      func() // has what was asked about addresses answered
 }
 
 // need is what an act asks of its session.

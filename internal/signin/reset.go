@@ -39,13 +39,14 @@ func (f *Flow) AskReset(ctx context.Context, by audit.Actor, typed string) error
 		if err := f.Limits.CodeMailTx(ctx, tx, by.Address); err != nil {
 			return err
 		}
-		tx.AfterCommit(f.wake)
-		return account.AskTx(ctx, tx, by, account.PasswordResetLink, email)
+		tx.AfterCommit(f.Wake)
+		return account.AskTx(ctx, tx, by, account.AskedReset, email)
 	})
 }
 
-// wake never blocks: Answer looks by itself each second.
-func (f *Flow) wake() {
+// Wake makes Answer look at once. It never blocks: Answer looks by itself each
+// second.
+func (f *Flow) Wake() {
 	select {
 	case f.asked <- struct{}{}:
 	default:
@@ -84,7 +85,14 @@ func (f *Flow) answer(ctx context.Context) (more bool, err error) {
 		// One transaction may hold several addresses' meters: always in one order.
 		slices.SortFunc(asked, func(a, b account.Asked) int { return strings.Compare(a.Email, b.Email) })
 		for _, a := range asked {
-			if err := f.mailReset(ctx, tx, a); err != nil {
+			var err error
+			switch a.Kind {
+			case account.AskedReset:
+				err = f.mailReset(ctx, tx, a)
+			case account.AskedSignUp, account.AskedChange:
+				err = f.tellOwner(ctx, tx, a)
+			}
+			if err != nil {
 				return err
 			}
 		}

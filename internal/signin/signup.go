@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/mail"
 	"latchkey/internal/pg"
 	"latchkey/internal/policy"
+	"latchkey/internal/proof"
 )
 
 // Person is who signs up, as typed.
@@ -52,14 +53,49 @@ func (f *Flow) SignUp(ctx context.Context, by audit.Actor, p Person) (account.Us
 		if err := f.Limits.SignUpTx(ctx, tx, by.Address); err != nil {
 			return err
 		}
-		err := f.createTx(ctx, tx, by, u)
-		if !errors.Is(err, account.ErrTaken) {
-			return err
-		}
-		return f.tellOwnerTx(ctx, tx, by, u.Email)
+		return f.signUpTx(ctx, tx, by, u)
 	})
 	return u, err
 }
+
+// signUpTx does the same for a taken address as for a free one, and takes back
+// what it made: the time tells no more than the answer. Either way one mail is
+// charged to the client's address.
+func (f *Flow) signUpTx(ctx context.Context, tx *pg.Tx, by audit.Actor, u account.User) error {
+	mails, err := true, f.Limits.CodeMailTx(ctx, tx, by.Address)
+	if errors.Is(err, tooManyEmails) {
+		mails, err = false, nil
+	}
+	if err != nil {
+		return err
+	}
+	_, taken, err := account.ByEmail(ctx, tx, u.Email)
+	if err != nil {
+		return err
+	}
+	made, asked := u, account.AskedNothing
+	if taken {
+		made.Email, asked = nobodys(u.ID), account.AskedSignUp
+	}
+	err = tx.KeepIf(ctx, !taken, func() error {
+		err := f.createTx(ctx, tx, by, made)
+		if err != nil || !mails {
+			return err
+		}
+		return f.firstCodeTx(ctx, tx, by, u, true)
+	})
+	if errors.Is(err, account.ErrTaken) { // meanwhile, by somebody who was quicker
+		err, asked = nil, account.AskedSignUp
+	}
+	if err != nil {
+		return err
+	}
+	tx.AfterCommit(f.Wake)
+	return account.AskTx(ctx, tx, by, asked, u.Email)
+}
+
+// nobodys is an address that no account has, for one that is not kept.
+func nobodys(id uuid.UUID) string { return id.String() + "@taken.invalid" }
 
 // person checks what was typed, all fields at once, and hashes the password.
 func (f *Flow) person(ctx context.Context, p Person, rules policy.Policy) (account.User, error) {
@@ -94,36 +130,47 @@ func (f *Flow) createTx(ctx context.Context, tx *pg.Tx, by audit.Actor, u accoun
 	if err := guard.CreateTx(ctx, tx, u.ID); err != nil {
 		return err
 	}
-	err := audit.RecordTx(ctx, tx, by, audit.Event{
+	return audit.RecordTx(ctx, tx, by, audit.Event{
 		Action: "user_created", Subject: u.ID, Data: map[string]any{"role": u.Role},
 	})
-	if err != nil || u.EmailVerified {
-		return err
-	}
-	_, err = f.Factors.MailCodeTx(ctx, tx, by, factor.Request{
-		User: u.ID, Name: u.Name, Address: u.Email, Purpose: factor.VerifyEmail, Holder: u.ID,
+}
+
+var tooManyEmails = fault.New(fault.TooMany, fault.TooManyEmails)
+
+// firstCodeTx mails the code that proves the address of a new account. Without
+// a budget the account stands all the same: a code can be asked for later.
+func (f *Flow) firstCodeTx(ctx context.Context, tx *pg.Tx, by audit.Actor, u account.User, charged bool) error {
+	_, err := f.Factors.MailCodeTx(ctx, tx, by, factor.Request{
+		User: u.ID, Name: u.Name, Address: u.Email, Purpose: factor.VerifyEmail, Holder: u.ID, Charged: charged,
 	})
-	if errors.Is(err, fault.New(fault.TooMany, fault.TooManyEmails)) {
-		return nil // the account stands; a code can be asked for later
+	if errors.Is(err, tooManyEmails) {
+		return nil
 	}
 	return err
 }
 
-func (f *Flow) tellOwnerTx(ctx context.Context, tx *pg.Tx, by audit.Actor, email string) error {
-	owner, found, err := account.ByEmail(ctx, tx, email)
+// tellOwner answers a sign-up, or a change of address, to one that is taken.
+// The change has charged the address for a code: the notice is not once more.
+func (f *Flow) tellOwner(ctx context.Context, tx *pg.Tx, a account.Asked) error {
+	owner, found, err := account.ByEmail(ctx, tx, a.Email)
 	if err != nil || !found {
 		return err
 	}
 	if !owner.EmailVerified {
-		if err := f.Factors.HoldForeignTx(ctx, tx, email); err != nil {
+		if err := f.Factors.HoldForeignTx(ctx, tx, a.Email); err != nil {
 			return err
 		}
 	}
-	ok, err := mail.AllowTx(ctx, tx, mail.AddressTaken{}, email, tx.Now.Add(-24*time.Hour), takenMailsPerDay)
+	ok, err := mail.AllowTx(ctx, tx, mail.AddressTaken{}, a.Email, tx.Now.Add(-24*time.Hour), takenMailsPerDay)
 	if err != nil || !ok {
 		return err
 	}
-	return f.Judge.NoteTx(ctx, tx, owner, mail.AddressTaken{Device: by.Device, Address: by.Address, At: tx.Now})
+	notice := mail.AddressTaken{Device: a.By.Device, Address: a.By.Address, At: a.CreatedAt}
+	if a.Kind == account.AskedChange {
+		_, err = f.Outbox.QueueTx(ctx, tx, proof.To(owner), notice)
+		return err
+	}
+	return f.Judge.NoteTx(ctx, tx, owner, notice)
 }
 
 // CreateUser makes an account for someone else: by the host or an admin. The
@@ -140,7 +187,10 @@ func (f *Flow) CreateUser(ctx context.Context, by audit.Actor, p Person, role ac
 	u.Role, u.Status, u.EmailVerified = role, account.Active, verified
 	err = f.DB.InTx(ctx, func(tx *pg.Tx) error {
 		u.CreatedAt = tx.Now
-		return f.createTx(ctx, tx, by, u)
+		if err := f.createTx(ctx, tx, by, u); err != nil || verified {
+			return err
+		}
+		return f.firstCodeTx(ctx, tx, by, u, false)
 	})
 	return u, err
 }

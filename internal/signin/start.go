@@ -52,31 +52,31 @@ func (f *Flow) Start(ctx context.Context, by audit.Actor, c Credentials) (State,
 	if err != nil {
 		return State{}, err
 	}
+	ctx = context.WithoutCancel(ctx)
+	// Disabled: charged like a wrong one, or a meter that stands still would
+	// tell that it is right.
+	if !right || !found || u.Status != account.Active {
+		return State{}, f.refuse(ctx, by, meter, u, found)
+	}
 	var out State
 	refused := error(nil)
-	ctx = context.WithoutCancel(ctx)
 	err = f.DB.InTx(ctx, func(tx *pg.Tx) error {
 		s := &step{tx: tx, by: by, front: frontOf(by)}
-		if found {
-			s.by.Kind, s.by.ID = audit.User, u.ID
-			if s.lock, err = guard.LockTx(ctx, tx, u.ID, by.Browser); err != nil {
-				return err
-			}
-		}
-		if found {
-			if s.user, err = account.ByID(ctx, tx, u.ID); err != nil {
-				return err
-			}
-			// Disabled, or changed while this one was judged: charged like a wrong
-			// one, or a meter that stands still would tell that it is right.
-			right = right && s.user.Status == account.Active && s.user.PasswordHash == u.PasswordHash
-		}
-		if err := meter.JudgeTx(ctx, tx, right && found); err != nil {
+		s.by.Kind, s.by.ID = audit.User, u.ID
+		if s.lock, err = guard.LockTx(ctx, tx, u.ID, by.Browser); err != nil {
 			return err
 		}
-		if !right || !found {
+		if s.user, err = account.ByID(ctx, tx, u.ID); err != nil {
+			return err
+		}
+		// Changed while this one was judged.
+		right = s.user.Status == account.Active && s.user.PasswordHash == u.PasswordHash
+		if err := meter.JudgeTx(ctx, tx, right); err != nil {
+			return err
+		}
+		if !right {
 			refused = wrongCredentials
-			return f.noteWrongPassword(ctx, s, u)
+			return noteWrongPassword(ctx, tx, by, u)
 		}
 		if fresh != "" {
 			if err := account.RehashTx(ctx, tx, u.ID, u.PasswordHash, fresh); err != nil {
@@ -106,14 +106,27 @@ func (f *Flow) password(ctx context.Context, m guard.PasswordMeter, u account.Us
 	return right, fresh, err
 }
 
-// noteWrongPassword leaves a line in the owner's activity.
-func (f *Flow) noteWrongPassword(ctx context.Context, s *step, u account.User) error {
-	if s.lock == nil {
-		return nil
+// refuse charges a password that opens nothing. With no account the same is
+// written, and the line in an activity that nobody has is taken back: neither
+// the answer nor its time tells whether there is one. No guard is waited for,
+// since nobody else's doing must show either.
+func (f *Flow) refuse(ctx context.Context, by audit.Actor, meter guard.PasswordMeter, u account.User, found bool) error {
+	err := f.DB.InTx(ctx, func(tx *pg.Tx) error {
+		if err := meter.JudgeTx(ctx, tx, false); err != nil {
+			return err
+		}
+		return tx.KeepIf(ctx, found, func() error { return noteWrongPassword(ctx, tx, by, u) })
+	})
+	if err != nil {
+		return err
 	}
-	s.by.Kind = audit.Anonymous
-	s.by.ID = uuid.Nil
-	return audit.RecordTx(ctx, s.tx, s.by, audit.Event{Action: "password_refused", Subject: u.ID})
+	return wrongCredentials
+}
+
+// noteWrongPassword leaves a line in the owner's activity.
+func noteWrongPassword(ctx context.Context, tx *pg.Tx, by audit.Actor, u account.User) error {
+	by.Kind, by.ID = audit.Anonymous, uuid.Nil
+	return audit.RecordTx(ctx, tx, by, audit.Event{Action: "password_refused", Subject: u.ID})
 }
 
 // begin goes on after a proved first step: to the second factor, to an
@@ -173,7 +186,7 @@ func (f *Flow) mailByItself(ctx context.Context, s *step) error {
 		return nil
 	}
 	_, err := f.mailCode(ctx, s)
-	if errors.Is(err, fault.New(fault.TooMany, fault.TooManyEmails)) {
+	if errors.Is(err, tooManyEmails) {
 		s.in.Held = true
 		return session.HeldTx(ctx, s.tx, s.in.ID)
 	}
