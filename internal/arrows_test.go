@@ -21,7 +21,7 @@ const module = "latchkey/"
 // Names of several packages, so that the table reads like the design.
 var (
 	flows        = []string{"signin", "settings", "admin"}
-	capabilities = []string{"account", "factor", "session", "policy", "guard", "audit", "mail"}
+	capabilities = []string{"account", "factor", "session", "policy", "guard", "audit", "mail", "sso"}
 )
 
 // arrows says who may import whom: package → what of ours it may import. A
@@ -47,6 +47,9 @@ var arrows = map[string][]string{
 	"account": {"audit", "fault", "mail", "pg", "seal"},
 	"factor":  {"audit", "fault", "guard", "mail", "pg", "rotation", "seal"},
 	"session": {"audit", "fault", "pg", "seal"},
+	// It speaks to providers and keeps whom they know a user as; who may sign in
+	// is the flows' to say.
+	"sso": {"fault", "pg", "seal"},
 
 	// What judging a code sets off is the same in every flow.
 	"proof":    with(capabilities, "fault", "pg"),
@@ -78,7 +81,7 @@ var arrows = map[string][]string{
 		"api", "web", "forwardauth", "proof", "edge", "config", "fault", "migrations", "pg", "rotation", "seal", "templates", "text"),
 	// Commands call the flows on app.App, as the actor "host", in the flows' own
 	// terms, and say faults in the catalogue's words.
-	"cmd/latchkey": {"app", "worker", "devstack", "config", "intake", "metrics", "migrations", "rotation", "seal", "pg",
+	"cmd/latchkey": {"app", "worker", "devstack", "config", "intake", "metrics", "migrations", "rotation", "seal", "pg", "sso",
 		"signin", "admin", "account", "audit", "fault", "policy", "session", "text"},
 
 	// Help for tests, which nothing else may import.
@@ -86,6 +89,7 @@ var arrows = map[string][]string{
 	"api/apitest": {"api"},
 	"web/browser": {}, // tests only
 	"attack":      {}, // tests only
+	"sso/ssotest": {},
 
 	"devstack": {"config", "pg", "migrations"},
 }
@@ -110,8 +114,8 @@ var libraries = map[string][]string{
 	"github.com/jhillyerd/enmime":   {"devstack"},
 
 	// Libraries and packages of tests stay in tests.
-	"testing":                         {"pg/pgtest", "api/apitest"},
-	"net/http/httptest":               {},
+	"testing":                         {"pg/pgtest", "api/apitest", "sso/ssotest"},
+	"net/http/httptest":               {"sso/ssotest"},
 	"github.com/PuerkitoBio/goquery":  {},
 	"github.com/chromedp/":            {},
 	"github.com/emersion/go-msgauth":  {"mail", "worker"}, // DKIM
@@ -120,6 +124,8 @@ var libraries = map[string][]string{
 	"github.com/makiuchi-d/gozxing":   {},
 	"github.com/stretchr/testify":     {},
 	"github.com/zitadel/oidc":         {},
+	"github.com/coreos/go-oidc":       {"sso"},
+	"golang.org/x/oauth2":             {"sso"},
 	"go.uber.org/goleak":              {},
 	"pgregory.net/rapid":              {},
 	"database/sql/driver":             {"pg"},

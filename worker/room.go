@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/pg"
 	"latchkey/internal/policy"
 	"latchkey/internal/session"
+	"latchkey/internal/sso"
 	"latchkey/migrations"
 )
 
@@ -40,6 +41,7 @@ func chores(out *outbox.Outbox) []chore {
 		{"recovery keys", sweepKeys},
 		{"links", account.Sweep},
 		{"meters", guard.Sweep},
+		{"returns from providers", sso.Sweep},
 		{"idempotency keys", func(ctx context.Context, db *pg.DB) (int64, error) { return edge.Keys{DB: db}.Sweep(ctx) }},
 		{"access tokens that end", tellOfTokens(out)},
 		{"partitions of events", func(ctx context.Context, db *pg.DB) (int64, error) {

@@ -34,7 +34,7 @@ func EnableTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Status, error) {
 	var s Status
 	err := tx.GetContext(ctx, &s, `
 		UPDATE users
-		SET status = CASE WHEN password_hash IS NULL AND email_verified_at IS NULL THEN 'invited' ELSE 'active' END
+		SET status = CASE WHEN password_hash IS NULL AND NOT ever_verified THEN 'invited' ELSE 'active' END
 		WHERE id = $1 RETURNING status`, id)
 	if err != nil {
 		return "", fmt.Errorf("enable user: %w", err)

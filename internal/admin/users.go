@@ -14,6 +14,7 @@ import (
 	"latchkey/internal/fault"
 	"latchkey/internal/policy"
 	"latchkey/internal/session"
+	"latchkey/internal/sso"
 )
 
 // Filter chooses users by their state; empty: all.
@@ -161,6 +162,15 @@ func (f *Flow) UserSessions(ctx context.Context, by audit.Actor, in session.Sess
 		return nil, err
 	}
 	return f.Sessions.List(ctx, f.DB, id, f.DB.Now())
+}
+
+// UserIdentities lists the providers of single sign-on that open somebody's
+// account.
+func (f *Flow) UserIdentities(ctx context.Context, by audit.Actor, in session.Session, id uuid.UUID) ([]sso.Identity, error) {
+	if _, err := f.User(ctx, by, in, id); err != nil {
+		return nil, err
+	}
+	return sso.Of(ctx, f.DB, id)
 }
 
 // UserEvents lists what happened to somebody's account, newest first: at most

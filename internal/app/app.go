@@ -29,6 +29,7 @@ import (
 	"latchkey/internal/session"
 	"latchkey/internal/settings"
 	"latchkey/internal/signin"
+	"latchkey/internal/sso"
 	"latchkey/internal/text"
 	"latchkey/internal/web"
 )
@@ -105,19 +106,37 @@ func (a *App) flows(o Options) {
 	}
 	factors.Limits = limits
 	brand := o.Config.Brand.Name
+	providers := sso.New(providersOf(o.Config), o.Config.BaseURL, o.Keys.Cookies, o.Log)
 	a.SignIn = signin.New(signin.Flow{
 		DB: o.DB, Keys: o.Keys, Passwords: passwords, Sessions: sessions, Factors: factors,
-		Outbox: outbox, Judge: judge, Links: links, Limits: limits, Brand: brand,
+		Outbox: outbox, Judge: judge, Links: links, SSO: providers, Limits: limits, Brand: brand,
 	})
 	a.Settings = &settings.Flow{
 		DB: o.DB, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox, Judge: judge, Links: links,
-		Brand: brand, Host: o.Config.BaseURL.Host,
+		SSO: providers, Brand: brand, Host: o.Config.BaseURL.Host,
 		ManageURL: o.Config.BaseURL.JoinPath("/account/security").String(), Wake: a.SignIn.Wake,
 	}
 	a.Admin = admin.New(admin.Flow{
 		DB: o.DB, Keys: o.Keys, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox,
 		Judge: judge, Links: links, Brand: brand,
 	})
+}
+
+// providersOf are the providers of single sign-on as the settings name them.
+func providersOf(c *config.Config) []sso.Settings {
+	var out []sso.Settings
+	for _, p := range c.SSO {
+		out = append(out, ProviderOf(p))
+	}
+	return out
+}
+
+// ProviderOf is one of them.
+func ProviderOf(p config.SSOProvider) sso.Settings {
+	return sso.Settings{
+		Slug: p.Slug, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal(),
+		SecondFactor: sso.Rule(p.SecondFactor), ProofAMR: p.ProofAMR, ProofACR: p.ProofACR, SignUp: p.SignUp, Scopes: p.Scopes,
+	}
 }
 
 // pages is the HTML front.
@@ -128,7 +147,7 @@ func (a *App) pages(o Options, words *text.Catalogue) (*web.Web, error) {
 		return nil, err
 	}
 	return web.New(web.Options{
-		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Admin: a.Admin, Sessions: a.SignIn.Sessions,
+		DB: o.DB, SignIn: a.SignIn, Settings: a.Settings, Admin: a.Admin, Sessions: a.SignIn.Sessions, SSO: a.SignIn.SSO,
 		Forms: edge.Keys{DB: o.DB}, Digests: o.Keys.Tokens, Cookies: o.Keys.Cookies,
 		Words: words, BaseURL: o.Config.BaseURL,
 		Brand:   web.Brand{Name: b.Name, Color: b.Color, LogoFile: b.LogoFile, SupportEmail: b.SupportEmail},

@@ -20,7 +20,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	CookieDomain   string    // without a leading dot, empty: none
 	AppRules       []AppRule // of forward-auth; none: nobody gets anywhere
-	SignUpOpen     bool      // fills the first policy version only
+	SSO            []SSOProvider
+	SignUpOpen     bool // fills the first policy version only
 	IPLimits       bool
 	IPLimitsExempt []netip.Prefix
 	Brand          Brand

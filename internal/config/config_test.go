@@ -216,6 +216,9 @@ func TestFlagsAndEnvironmentAgree(t *testing.T) {
 				walk(f.Type)
 				continue
 			}
+			if f.Tag.Get("kong") == "-" { // no setting
+				continue
+			}
 			env, name := f.Tag.Get("env"), f.Tag.Get("name")
 			if want := strings.ReplaceAll(strings.ToLower(env), "_", "-"); name != want || f.Tag.Get("help") == "" {
 				t.Errorf("%s: flag --%s, environment %s, help %q", f.Name, name, env, f.Tag.Get("help"))

@@ -30,9 +30,14 @@ type WebInput struct {
 	TrustedProxies string `name:"trusted-proxies" env:"TRUSTED_PROXIES" group:"web" placeholder:"CIDRS" help:"Networks of the proxies in front, such as 10.0.0.0/8. Only they may say which address a request came from."`
 	CookieDomain   string `name:"cookie-domain" env:"COOKIE_DOMAIN" group:"web" placeholder:"DOMAIN" help:"Parent domain shared with apps behind forward-auth."`
 	ForwardAuth    string `name:"forward-auth-rules" env:"FORWARD_AUTH_RULES" group:"web" placeholder:"FILE" help:"YAML file that says who gets to which app behind forward-auth (default: nobody)."`
+	OIDCProviders  string `name:"oidc-providers" env:"OIDC_PROVIDERS" group:"web" placeholder:"NAMES" help:"OpenID Connect providers that people may sign in through, such as acme. Each has settings of its own in the environment: OIDC_ACME_ISSUER, OIDC_ACME_CLIENT_ID and so on."`
 	SignUp         string `name:"sign-up" env:"SIGN_UP" group:"web" placeholder:"open|closed" help:"May anyone make an account (default closed)? Fills the first policy only; afterwards an admin decides."`
 	IPLimits       string `name:"ip-limits" env:"IP_LIMITS" group:"web" placeholder:"on|off" help:"Limits per client address (default on)."`
 	IPLimitsExempt string `name:"ip-limits-exempt" env:"IP_LIMITS_EXEMPT" group:"web" placeholder:"CIDRS" help:"Networks without limits per client address."`
+
+	// Environ is where the settings of each provider stand, as os.Environ gives
+	// them; nil: there.
+	Environ []string `kong:"-"`
 }
 
 // DatabaseInput is where the data is.

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // DefaultListen is where a server listens when nothing else is said.
@@ -25,6 +24,7 @@ func (l *loader) web(in WebInput) {
 	}
 	c.CookieDomain = l.cookieDomain(in.CookieDomain)
 	c.AppRules = l.appRules(in.ForwardAuth)
+	l.sso(in)
 	c.SignUpOpen = l.choice("SIGN_UP", in.SignUp, "open", "closed", false)
 	c.IPLimits = l.onOff("IP_LIMITS", in.IPLimits, true)
 	c.IPLimitsExempt = l.prefixes("IP_LIMITS_EXEMPT", in.IPLimitsExempt)
@@ -70,7 +70,7 @@ func (l *loader) address(setting, s, unset string) string {
 // before they are compared.
 func (l *loader) prefixes(setting, s string) []netip.Prefix {
 	var out []netip.Prefix
-	for _, one := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+	for _, one := range words(s) {
 		if p, err := netip.ParsePrefix(one); err == nil {
 			if p.Addr().Is4In6() && p.Bits() >= 96 {
 				p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)

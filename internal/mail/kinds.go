@@ -84,6 +84,25 @@ type MethodOn struct {
 	NotMe    string
 }
 
+// SSOLinked says that a provider of single sign-on opens the account now.
+type SSOLinked struct {
+	Provider string // its name
+	Account  string // address there, may be empty
+	Device   string
+	At       time.Time
+	Address  string
+	NotMe    string
+}
+
+// SSOUnlinked says that one opens it no more.
+type SSOUnlinked struct {
+	Provider string
+	Device   string
+	Address  string
+	At       time.Time
+	NotMe    string
+}
+
 // MethodOff says that one of the methods was turned off.
 type MethodOff struct {
 	Method  string // "email" or "app"
@@ -198,6 +217,8 @@ func (PasswordReset) Name() string           { return "password_reset" }
 func (PasswordChanged) Name() string         { return "password_changed" }
 func (MethodOn) Name() string                { return "method_on" }
 func (MethodOff) Name() string               { return "method_off" }
+func (SSOLinked) Name() string               { return "sso_linked" }
+func (SSOUnlinked) Name() string             { return "sso_unlinked" }
 func (TwoFactorOff) Name() string            { return "two_factor_off" }
 func (AppReset) Name() string                { return "app_reset" }
 func (RecoveryKeysRegenerated) Name() string { return "recovery_keys_regenerated" }
@@ -228,6 +249,8 @@ func (EmailChanged) Queue() Queue            { return Notices }
 func (PasswordChanged) Queue() Queue         { return Notices }
 func (MethodOn) Queue() Queue                { return Notices }
 func (MethodOff) Queue() Queue               { return Notices }
+func (SSOLinked) Queue() Queue               { return Notices }
+func (SSOUnlinked) Queue() Queue             { return Notices }
 func (TwoFactorOff) Queue() Queue            { return Notices }
 func (AppReset) Queue() Queue                { return Notices }
 func (RecoveryKeysRegenerated) Queue() Queue { return Notices }
@@ -253,6 +276,7 @@ func Kinds() []Kind {
 		RecoveryKeysLow{}, NewDevice{}, PasswordGuessed{}, AccountFrozen{},
 		AdminChangedTwoFactor{}, TwoFactorRequiredFrom{}, Invitation{}, RecoveryPass{},
 		AddressTaken{}, AccountDeleted{}, TokenMade{}, TokenExpiring{},
+		SSOLinked{}, SSOUnlinked{},
 	}
 }
 

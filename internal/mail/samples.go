@@ -25,6 +25,8 @@ func Samples(now time.Time) []Kind {
 		MethodOn{Method: "app", Label: "New phone", Replaced: true, Device: firefox, Address: here, At: now, NotMe: token},
 		MethodOn{Method: "email", Device: firefox, Address: here, At: now, NotMe: token},
 		MethodOff{Method: "app", Label: "Phone", Device: firefox, Address: here, At: now, NotMe: token},
+		SSOLinked{Provider: "Acme", Account: "ada@acme.example", Device: firefox, Address: here, At: now, NotMe: token},
+		SSOUnlinked{Provider: "Acme", Device: firefox, Address: here, At: now, NotMe: token},
 		TwoFactorOff(notice), AppReset(notice), RecoveryKeysRegenerated(notice),
 		RecoveryKeyUsed{Left: 8, Device: firefox, Address: here, At: now, NotMe: token},
 		RecoveryKeysLow{Left: 3}, RecoveryKeysLow{},

@@ -63,11 +63,20 @@ const (
 	AccessToken Front = "token"
 )
 
+// First is the first step of a sign-in.
+type First string
+
+const (
+	ByPassword First = "password"
+	BySSO      First = "sso" // a provider said who it is
+)
+
 // Session is the result of a sign-in.
 type Session struct {
 	ID             uuid.UUID
 	User           uuid.UUID
 	Front          Front
+	First          First // how its sign-in began
 	Assurance      Assurance
 	Method         string // last method proved in it, empty: none
 	MethodAt       *time.Time
@@ -75,6 +84,7 @@ type Session struct {
 	ConfirmedBy    string
 	ConfirmedSince *time.Time // since when the proof of the confirmation exists
 	ConfirmedAt    *time.Time // last confirmation
+	SSOAt          *time.Time // proved again to a provider, and not yet part of a confirmation
 	RestedAt       *time.Time // last own use that followed a rest of AdminIdle; nil: there was none
 	Device         string
 	Address        string
@@ -147,6 +157,7 @@ func (s *Store) Digests(prefix, token string) [][]byte {
 type New struct {
 	User          uuid.UUID
 	Front         Front
+	First         First // "": a password
 	Assurance     Assurance
 	Method        string        // "" when no second step was asked or a device was trusted
 	Confirmed     time.Duration // > 0: signing in counted as a confirmation (recovery key)
@@ -163,8 +174,11 @@ func (s *Store) CreateTx(ctx context.Context, tx *pg.Tx, by audit.Actor, n New) 
 	if err != nil {
 		return Session{}, "", fmt.Errorf("make session: %w", err)
 	}
+	if n.First == "" {
+		n.First = ByPassword
+	}
 	out := Session{
-		ID: id, User: n.User, Front: n.Front, Assurance: n.Assurance, Method: n.Method,
+		ID: id, User: n.User, Front: n.Front, First: n.First, Assurance: n.Assurance, Method: n.Method,
 		Device: by.Device, Address: by.Address, Browser: by.Browser,
 		CreatedAt: tx.Now, LastSeenAt: tx.Now, OwnSeenAt: tx.Now, ExpiresAt: earlier(tx.Now.Add(n.Lifetime), tx.Now.Add(n.Idle)),
 	}
@@ -179,11 +193,11 @@ func (s *Store) CreateTx(ctx context.Context, tx *pg.Tx, by audit.Actor, n New) 
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO sessions (id, user_id, token_digest, front, assurance, method, method_at,
 			confirmed_until, confirmed_by, idle_minutes, device, address, browser, trusted_device,
-			created_at, last_seen_at, expires_at, confirmed_since, confirmed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18)`,
+			created_at, last_seen_at, expires_at, confirmed_since, confirmed_at, first_step)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18, $19)`,
 		id, n.User, digest, n.Front, n.Assurance, n.Method, out.MethodAt,
 		out.ConfirmedUntil, out.ConfirmedBy, int(n.Idle/time.Minute), by.Device, by.Address,
-		null(by.Browser), null(n.TrustedDevice), tx.Now, tx.Now.Add(n.Lifetime), out.ConfirmedSince, out.ConfirmedAt)
+		null(by.Browser), null(n.TrustedDevice), tx.Now, tx.Now.Add(n.Lifetime), out.ConfirmedSince, out.ConfirmedAt, n.First)
 	if err != nil {
 		return Session{}, "", fmt.Errorf("create session: %w", err)
 	}
@@ -194,6 +208,7 @@ type row struct {
 	ID             uuid.UUID     `db:"id"`
 	User           uuid.UUID     `db:"user_id"`
 	Front          Front         `db:"front"`
+	First          First         `db:"first_step"`
 	Assurance      Assurance     `db:"assurance"`
 	Method         string        `db:"method"`
 	MethodAt       sql.NullTime  `db:"method_at"`
@@ -201,6 +216,7 @@ type row struct {
 	ConfirmedBy    string        `db:"confirmed_by"`
 	ConfirmedSince sql.NullTime  `db:"confirmed_since"`
 	ConfirmedAt    sql.NullTime  `db:"confirmed_at"`
+	SSOAt          sql.NullTime  `db:"sso_at"`
 	RestedAt       sql.NullTime  `db:"rested_at"`
 	OwnSeenAt      sql.NullTime  `db:"own_seen_at"`
 	Idle           int           `db:"idle_minutes"`
@@ -222,9 +238,9 @@ func (r row) ownSeenAt() time.Time {
 
 func (r row) session() Session {
 	return Session{
-		ID: r.ID, User: r.User, Front: r.Front, Assurance: r.Assurance, Method: r.Method,
+		ID: r.ID, User: r.User, Front: r.Front, First: r.First, Assurance: r.Assurance, Method: r.Method,
 		MethodAt: instant(r.MethodAt), ConfirmedUntil: instant(r.ConfirmedUntil), ConfirmedBy: r.ConfirmedBy,
-		ConfirmedSince: instant(r.ConfirmedSince), ConfirmedAt: instant(r.ConfirmedAt), RestedAt: instant(r.RestedAt),
+		ConfirmedSince: instant(r.ConfirmedSince), ConfirmedAt: instant(r.ConfirmedAt), SSOAt: instant(r.SSOAt), RestedAt: instant(r.RestedAt),
 		Device: r.Device, Address: r.Address, Browser: r.Browser.UUID, CreatedAt: r.CreatedAt.UTC(),
 		LastSeenAt: r.LastSeenAt.UTC(), OwnSeenAt: r.ownSeenAt().UTC(),
 		ExpiresAt: earlier(r.ExpiresAt, r.LastSeenAt.Add(time.Duration(r.Idle)*time.Minute)).UTC(),
@@ -244,8 +260,8 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 	now := db.Now()
 	var r row
 	err := db.GetContext(ctx, &r, `
-		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, confirmed_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		SELECT id, user_id, front, first_step, assurance, method, method_at, confirmed_until, confirmed_by,
+		       confirmed_since, confirmed_at, sso_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE token_digest = ANY($1) AND expires_at > $2
 		  AND last_seen_at + idle_minutes * interval '1 minute' > $2`, pg.Array(digests), now)
@@ -277,8 +293,8 @@ func (s *Store) Check(ctx context.Context, db *pg.DB, token string) (Session, er
 func (s *Store) HoldTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Session, error) {
 	var r row
 	err := tx.GetContext(ctx, &r, `
-		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, confirmed_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		SELECT id, user_id, front, first_step, assurance, method, method_at, confirmed_until, confirmed_by,
+		       confirmed_since, confirmed_at, sso_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		FOR UPDATE`, id, tx.Now)
@@ -317,12 +333,21 @@ func (s *Store) ConfirmTx(ctx context.Context, tx *pg.Tx, held Session, c Confir
 		    token_digest = coalesce($5, token_digest),
 		    method = CASE WHEN $3 = '' THEN method ELSE $3 END,
 		    method_at = CASE WHEN $3 = '' THEN method_at ELSE $6 END,
-		    confirmed_since = $7, confirmed_at = $6
+		    confirmed_since = $7, confirmed_at = $6, sso_at = NULL
 		WHERE id = $1`, held.ID, c.Until, c.Method, a, digest, tx.Now, c.Since)
 	if err != nil {
 		return "", fmt.Errorf("confirm session: %w", err)
 	}
 	return token, nil
+}
+
+// ProvedAgainTx notes that the user proved to a provider who they are: the
+// first half of a confirmation.
+func (s *Store) ProvedAgainTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE sessions SET sso_at = $2 WHERE id = $1`, id, tx.Now); err != nil {
+		return fmt.Errorf("note proof of a provider: %w", err)
+	}
+	return nil
 }
 
 // RaiseTx notes that a method was proved inside the session.
@@ -342,8 +367,8 @@ func (s *Store) RaiseTx(ctx context.Context, tx *pg.Tx, held Session, method str
 func (s *Store) List(ctx context.Context, q pg.Q, user uuid.UUID, now time.Time) ([]Session, error) {
 	var rows []row
 	err := q.SelectContext(ctx, &rows, `
-		SELECT id, user_id, front, assurance, method, method_at, confirmed_until, confirmed_by,
-		       confirmed_since, confirmed_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
+		SELECT id, user_id, front, first_step, assurance, method, method_at, confirmed_until, confirmed_by,
+		       confirmed_since, confirmed_at, sso_at, rested_at, own_seen_at, idle_minutes, device, address, browser, created_at, last_seen_at, expires_at
 		FROM sessions
 		WHERE user_id = $1 AND expires_at > $2 AND last_seen_at + idle_minutes * interval '1 minute' > $2
 		ORDER BY created_at DESC, id DESC`, user, now)

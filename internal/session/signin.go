@@ -31,6 +31,7 @@ const (
 type SignIn struct {
 	ID          uuid.UUID
 	User        uuid.UUID
+	First       First
 	Step        Step
 	Assurance   Assurance // reached so far
 	Proved      string    // method proved on the way, before an enrolment
@@ -46,6 +47,7 @@ type SignIn struct {
 type signInRow struct {
 	ID          uuid.UUID `db:"id"`
 	User        uuid.UUID `db:"user_id"`
+	First       First     `db:"first_step"`
 	Step        Step      `db:"status"`
 	Assurance   Assurance `db:"assurance"`
 	Proved      string    `db:"proved"`
@@ -65,14 +67,14 @@ func (r signInRow) signIn() SignIn {
 }
 
 // BeginTx writes a sign-in whose first step is done and gives its token.
-func (s *Store) BeginTx(ctx context.Context, tx *pg.Tx, by audit.Actor, user uuid.UUID, first string, step Step) (SignIn, string, error) {
+func (s *Store) BeginTx(ctx context.Context, tx *pg.Tx, by audit.Actor, user uuid.UUID, first First, step Step) (SignIn, string, error) {
 	token, digest := s.NewToken(SignInPrefix)
 	id, err := uuid.NewV7()
 	if err != nil {
 		return SignIn{}, "", fmt.Errorf("begin sign-in: %w", err)
 	}
 	in := SignIn{
-		ID: id, User: user, Step: step, Assurance: Password,
+		ID: id, User: user, First: first, Step: step, Assurance: Password,
 		CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(signInLife),
 	}
 	_, err = tx.ExecContext(ctx, `
@@ -93,7 +95,7 @@ func (s *Store) FindSignIn(ctx context.Context, q pg.Q, token string, now time.T
 	}
 	var r signInRow
 	err := q.GetContext(ctx, &r, `
-		SELECT id, user_id, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at
+		SELECT id, user_id, first_step, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at
 		FROM sign_ins WHERE token_digest = ANY($1) AND ended_at IS NULL AND expires_at > $2`, pg.Array(digests), now)
 	if errors.Is(err, pg.ErrNoRows) {
 		return SignIn{}, dead
@@ -109,7 +111,7 @@ func (s *Store) FindSignIn(ctx context.Context, q pg.Q, token string, now time.T
 func (s *Store) HoldSignInTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (SignIn, error) {
 	var r signInRow
 	err := tx.GetContext(ctx, &r, `
-		SELECT id, user_id, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at
+		SELECT id, user_id, first_step, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at
 		FROM sign_ins WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 AND failures < $3
 		FOR UPDATE`, id, tx.Now, SignInTries)
 	if errors.Is(err, pg.ErrNoRows) {
@@ -130,7 +132,7 @@ func (s *Store) RetokenTx(ctx context.Context, tx *pg.Tx, user, id uuid.UUID) (i
 	err = tx.GetContext(ctx, &r, `
 		UPDATE sign_ins SET token_digest = $3
 		WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $4 AND failures < $5
-		RETURNING id, user_id, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at`,
+		RETURNING id, user_id, first_step, status, assurance, proved, enrolled, by_key, trust_device, held, failures, created_at, expires_at`,
 		id, user, digest, tx.Now, SignInTries)
 	if errors.Is(err, pg.ErrNoRows) {
 		return SignIn{}, "", false, nil

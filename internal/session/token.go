@@ -145,7 +145,7 @@ func (r tokenRow) token() Token {
 // nothing guarded opens.
 func (t Token) session() Session {
 	return Session{
-		ID: t.ID, User: t.User, Front: AccessToken, Assurance: Password, Token: &t,
+		ID: t.ID, User: t.User, Front: AccessToken, First: ByPassword, Assurance: Password, Token: &t,
 		CreatedAt: t.CreatedAt, LastSeenAt: t.CreatedAt, OwnSeenAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/policy"
 	"latchkey/internal/proof"
 	"latchkey/internal/session"
+	"latchkey/internal/sso"
 )
 
 // Flow changes accounts on behalf of their users.
@@ -26,6 +27,7 @@ type Flow struct {
 	Outbox    *mail.Outbox
 	Judge     *proof.Judge
 	Links     *account.Links
+	SSO       *sso.Providers
 	Brand     string
 	Host      string // of BASE_URL, for the file of recovery keys
 	ManageURL string // where recovery keys are viewed

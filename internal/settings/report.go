@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/pg"
 	"latchkey/internal/proof"
 	"latchkey/internal/session"
+	"latchkey/internal/sso"
 )
 
 // Reported is what a link of a notice is about.
@@ -33,8 +34,7 @@ func (f *Flow) Report(ctx context.Context, k account.LinkKind, token string) (Re
 
 // NotMe is the button. It works signed out, so it only takes access away: it
 // ends sessions, trusted devices, open sign-ins, reset links and what access
-// tokens were made since, and undoes an
-// address change; it never removes, restores or weakens a method, a key set or
+// tokens were made and providers linked since, and undoes an address change; it never removes, restores or weakens a method, a key set or
 // a password. For a week guarded changes need a proof older than the change.
 func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, token string) error {
 	link, err := f.Links.Find(ctx, f.DB, k, token, f.DB.Now())
@@ -57,8 +57,12 @@ func (f *Flow) NotMe(ctx context.Context, by audit.Actor, k account.LinkKind, to
 		if err := account.EndUndosSinceTx(ctx, tx, link.User, link.Data.ChangedAt); err != nil {
 			return err
 		}
-		// A token made in the reported change, or after it, may be a stranger's.
+		// A token made in the reported change, or after it, may be a stranger's, and
+		// so may a provider that was linked.
 		if err := f.Sessions.EndTokensSinceTx(ctx, tx, link.User, link.Data.ChangedAt); err != nil {
+			return err
+		}
+		if err := sso.EndSinceTx(ctx, tx, link.User, link.Data.ChangedAt); err != nil {
 			return err
 		}
 		if k == account.EmailUndoLink {

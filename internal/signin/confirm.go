@@ -40,13 +40,13 @@ func (f *Flow) Confirm(ctx context.Context, by audit.Actor, in session.Session, 
 		return Confirmed{}, err
 	}
 	if u.PasswordHash == "" {
-		return Confirmed{}, fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.confirm_by_sso", nil)
+		return f.confirmAfterSSO(ctx, by, in, p)
 	}
 	methods, err := factor.Methods(ctx, f.DB, u.ID)
 	if err != nil {
 		return Confirmed{}, err
 	}
-	if err := complete(p, len(methods) > 0); err != nil {
+	if err := complete(p, true, len(methods) > 0); err != nil {
 		return Confirmed{}, err
 	}
 	meter := f.passwordMeter(by, u.Email, u.ID)
@@ -84,9 +84,9 @@ func (f *Flow) Confirm(ctx context.Context, by audit.Actor, in session.Session, 
 }
 
 // complete names what is missing before anything is judged.
-func complete(p Proofs, twoFactor bool) error {
+func complete(p Proofs, password, twoFactor bool) error {
 	all := &fault.Fault{Kind: fault.Invalid, Code: fault.InvalidRequest}
-	if p.Password == "" {
+	if password && p.Password == "" {
 		all.Fields = append(all.Fields, fault.Field{Name: "password", Message: "account.password.empty"})
 	}
 	if twoFactor && p.Method == "" {
@@ -104,7 +104,7 @@ func complete(p Proofs, twoFactor bool) error {
 	return nil
 }
 
-// confirming is a confirmation whose password was right.
+// confirming is a confirmation whose first half, mostly the password, was right.
 type confirming struct {
 	f    *Flow
 	tx   *pg.Tx
@@ -134,7 +134,7 @@ func (c confirming) judge(ctx context.Context) (Confirmed, *fault.Fault, error) 
 	}
 	done := session.Confirmation{Until: c.tx.Now.Add(rules.Confirmation()), Assurance: session.Password}
 	if len(methods) > 0 {
-		if err := complete(c.p, true); err != nil {
+		if err := complete(c.p, u.PasswordHash != "", true); err != nil {
 			return Confirmed{}, nil, err
 		}
 		told, err := c.code(ctx, u, methods, rules)

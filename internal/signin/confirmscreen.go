@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/policy"
 	"latchkey/internal/proof"
 	"latchkey/internal/session"
+	"latchkey/internal/sso"
 )
 
 // Confirmation is what a confirmation asks of this user now.
@@ -20,6 +21,8 @@ type Confirmation struct {
 	Choices     []Choice         // methods that it takes
 	Preferred   factor.Kind      // the one to ask first; empty: none is taken
 	RecoveryKey bool             // some are left
+	Issuers     []string         // without a password: providers that may say who it is
+	SSODone     bool             // one did, just now; the code is due
 	Mailed      *factor.Delivery // newest code mailed for it; nil: none
 }
 
@@ -30,11 +33,11 @@ func (f *Flow) Confirmation(ctx context.Context, by audit.Actor, in session.Sess
 		if _, err := guard.LockTx(ctx, tx, in.User, by.Browser); err != nil {
 			return err
 		}
-		if _, err := f.Sessions.HoldTx(ctx, tx, in.ID); err != nil {
+		held, err := f.Sessions.HoldTx(ctx, tx, in.ID)
+		if err != nil {
 			return err
 		}
 		s := &step{tx: tx, by: by}
-		var err error
 		if s.user, err = account.ByID(ctx, tx, in.User); err != nil {
 			return err
 		}
@@ -43,6 +46,16 @@ func (f *Flow) Confirmation(ctx context.Context, by audit.Actor, in session.Sess
 		}
 		if s.policy, err = policy.Current(ctx, tx); err != nil {
 			return err
+		}
+		if s.user.PasswordHash == "" {
+			all, err := sso.Of(ctx, tx, in.User)
+			if err != nil {
+				return err
+			}
+			for _, one := range all {
+				out.Issuers = append(out.Issuers, one.Issuer)
+			}
+			out.SSODone = waitsForCode(held, tx.Now)
 		}
 		facts := proof.Facts(s.user, s.methods)
 		out.User, out.TwoFactor = s.user, len(s.methods) > 0

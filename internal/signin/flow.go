@@ -1,4 +1,5 @@
-// Package signin is the way from a password to a session: the second factor,
+// Package signin is the way from a password, or a provider's word, to a
+// session: the second factor,
 // or the enrolment of one, and the confirmation (🔒) inside a session.
 //
 // Every step runs in one transaction that locks the user's guard first. What
@@ -23,6 +24,7 @@ import (
 	"latchkey/internal/proof"
 	"latchkey/internal/seal"
 	"latchkey/internal/session"
+	"latchkey/internal/sso"
 )
 
 // Flow carries people from a password to a session.
@@ -35,6 +37,7 @@ type Flow struct {
 	Outbox    *mail.Outbox
 	Judge     *proof.Judge
 	Links     *account.Links
+	SSO       *sso.Providers
 	Limits    *guard.Limits // per client address; nil: none
 	Brand     string        // what a password must not be made of
 
@@ -95,6 +98,7 @@ type step struct {
 	policy  policy.Policy
 	asks    policy.Asks
 	front   session.Front
+	sso     *sso.Proof // first step of this very request; nil: it was another
 }
 
 // within runs f on the live sign-in of a token: guard, then sign-in, locked.

@@ -19,6 +19,7 @@ import (
 	"latchkey/internal/policy"
 	"latchkey/internal/proof"
 	"latchkey/internal/session"
+	"latchkey/internal/sso"
 )
 
 const (
@@ -233,6 +234,9 @@ func (f *Flow) takeOver(ctx context.Context, tx *pg.Tx, by audit.Actor, user uui
 		return err
 	}
 	if err := f.Sessions.EndTokensTx(ctx, tx, user); err != nil {
+		return err
+	}
+	if err := sso.EndSinceTx(ctx, tx, user, time.Time{}); err != nil {
 		return err
 	}
 	if err := guard.ForgetTx(ctx, tx, user); err != nil {

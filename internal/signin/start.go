@@ -83,7 +83,7 @@ func (f *Flow) Start(ctx context.Context, by audit.Actor, c Credentials) (State,
 				return err
 			}
 		}
-		out, err = f.begin(ctx, s, "password", c)
+		out, err = f.begin(ctx, s, session.ByPassword, c)
 		return err
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func noteWrongPassword(ctx context.Context, tx *pg.Tx, by audit.Actor, u account
 
 // begin goes on after a proved first step: to the second factor, to an
 // enrolment, or straight to a session.
-func (f *Flow) begin(ctx context.Context, s *step, first string, c Credentials) (State, error) {
+func (f *Flow) begin(ctx context.Context, s *step, first session.First, c Credentials) (State, error) {
 	var err error
 	if s.methods, err = factor.Methods(ctx, s.tx, s.user.ID); err != nil {
 		return State{}, err
@@ -140,6 +140,10 @@ func (f *Flow) begin(ctx context.Context, s *step, first string, c Credentials) 
 		return State{}, err
 	}
 	s.asks = s.policy.Ask(proof.Facts(s.user, s.methods), s.tx.Now)
+	s.in.First = first
+	if done, enough := s.enoughBySSO(); enough {
+		return f.finish(ctx, s, done)
+	}
 	next := session.SecondFactor
 	switch {
 	case len(s.asks.Verify) == 0 && !s.asks.Enrol:
@@ -210,7 +214,7 @@ func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, erro
 		}
 	}
 	n := session.New{
-		User: s.user.ID, Front: s.front, Assurance: done.assurance, Method: done.method,
+		User: s.user.ID, Front: s.front, First: s.in.First, Assurance: done.assurance, Method: done.method,
 		Idle: s.policy.Idle(), Lifetime: s.policy.Lifetime(), TrustedDevice: done.device,
 	}
 	if done.confirmed {
@@ -242,9 +246,11 @@ func (f *Flow) finish(ctx context.Context, s *step, done finishing) (State, erro
 			return State{}, err
 		}
 	}
-	return out, audit.RecordTx(ctx, s.tx, s.by, audit.Event{Action: "signed_in", Subject: s.user.ID, Data: map[string]any{
-		"assurance": done.assurance, "method": done.method, "session": out.Session.ID,
-	}})
+	data := map[string]any{"assurance": done.assurance, "method": done.method, "session": out.Session.ID}
+	if s.in.First == session.BySSO {
+		data["first"] = s.in.First
+	}
+	return out, audit.RecordTx(ctx, s.tx, s.by, audit.Event{Action: "signed_in", Subject: s.user.ID, Data: data})
 }
 
 // newDevice tells the user of a sign-in from where there was none before: a

@@ -54,16 +54,20 @@ var actions = map[string]string{
 	"token_made":                "web.event.token_made",
 	"token_revoked":             "web.event.token_revoked",
 	"reported":                  "web.event.reported",
+	"sso_linked":                "web.event.sso_linked",
+	"sso_unlinked":              "web.event.sso_unlinked",
+	"sso_refused":               "web.event.sso_refused",
 }
 
 var alerts = map[string]bool{
 	"password_refused": true, "code_refused": true, "frozen": true, "recovery_key_used": true, "reported": true,
-	"two_factor_off": true, "app_reset": true,
+	"two_factor_off": true, "app_reset": true, "sso_linked": true,
 }
 
 // methodNames are the ways of proving in the middle of a sentence.
 var methodNames = map[string]string{
 	"app": "web.by.app", "email": "web.by.email", "recovery_key": "web.by.recovery_key",
+	"sso": "web.by.sso",
 }
 
 func activity(v *visit) error {

@@ -122,4 +122,6 @@ var mailNames = map[string]string{
 	"address_taken":             "web.admin.mail.address_taken",
 	"token_made":                "web.admin.mail.token_made",
 	"token_expiring":            "web.admin.mail.token_expiring",
+	"sso_linked":                "web.admin.mail.sso_linked",
+	"sso_unlinked":              "web.admin.mail.sso_unlinked",
 }

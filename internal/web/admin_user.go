@@ -20,6 +20,7 @@ type someonePage struct {
 	Events   []deskEvent
 	Older    string
 	Acts     []actGroup
+	Linked   []identity
 	Myself   bool
 	MayRule  bool
 }
@@ -56,6 +57,11 @@ func someone(v *visit) error {
 	if p.Sessions, err = v.o.Admin.UserSessions(v.ctx(), v.by, v.in, id); err != nil {
 		return err
 	}
+	linked, err := v.o.Admin.UserIdentities(v.ctx(), v.by, v.in, id)
+	if err != nil {
+		return err
+	}
+	p.Linked = v.identities(linked)
 	before, bad := strconv.ParseInt(v.c.Query("before"), 10, 64)
 	if bad != nil || before < 1 {
 		before = 0

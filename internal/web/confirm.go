@@ -1,9 +1,12 @@
 package web
 
 import (
+	"slices"
+
 	"latchkey/internal/edge"
 	"latchkey/internal/factor"
 	"latchkey/internal/signin"
+	"latchkey/internal/sso"
 )
 
 // confirmPage asks again who it is, before a change that matters (🔒).
@@ -11,6 +14,8 @@ type confirmPage struct {
 	frame
 	Account    string
 	NoPassword bool
+	Providers  []ssoChoice // without a password: where to prove who it is
+	SSODone    bool        // that is done, and the code is due
 	TwoFactor  bool
 	Way        factor.Kind // what the code is from; empty: no method is taken
 	Hint       string
@@ -32,7 +37,8 @@ func (v *visit) confirm(chosen string) (*confirmPage, error) {
 		return nil, err
 	}
 	p := &confirmPage{
-		Account: c.User.Email, NoPassword: c.User.PasswordHash == "", TwoFactor: c.TwoFactor, Way: c.Preferred,
+		Account: c.User.Email, NoPassword: c.User.PasswordHash == "", TwoFactor: c.TwoFactor, Way: c.Preferred, SSODone: c.SSODone,
+		Providers: v.ssoChoices(func(p sso.Settings) bool { return slices.Contains(c.Issuers, p.Issuer) }),
 	}
 	p.blame = "code"
 	var ways []way

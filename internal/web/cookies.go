@@ -17,6 +17,7 @@ const (
 	signInCookie  = "sign-in"        // token of an unfinished sign-in, and where to go on to
 	browserCookie = "browser"        // a random id and our signature: signed in here before; skips nothing
 	deviceCookie  = "trusted-device" // token that skips the second step, never the password
+	ssoCookie     = "sso"            // a round trip to a provider, signed
 	noticeCookie  = "notice"         // what the next page says, by name
 )
 

@@ -60,6 +60,10 @@ var pageTable = together(adminPages, map[string]page{
 	"leave":         &leavePage{},
 	"tokens":        &tokensPage{},
 	"token_new":     &tokenNewPage{},
+	"sso_failed":    &ssoFailedPage{},
+	"sso_link":      &ssoLinkPage{},
+	"sso_leaving":   &ssoLeavingPage{},
+	"sso_unlink":    &ssoUnlinkPage{},
 	"gallery":       &galleryPage{},
 })
 

@@ -75,6 +75,24 @@ func (v *visit) screens() []screen {
 		{"report", "report", &reportPage{Action: "/dev/gallery"}},
 		{"report-undo", "report", &reportPage{Undo: true, Change: account.LinkData{OldEmail: m.email, NewEmail: "eve@evil.example"}, Action: "/dev/gallery"}},
 		{"reported", "reported", &reportedPage{}},
+		{"sign-in-sso", "sign_in", &signInPage{Providers: m.providers}},
+		{"sign-up-sso", "sign_up", &signUpPage{Providers: m.providers[:1]}},
+		{"confirm-sso", "confirm", &confirmPage{Account: m.email, NoPassword: true, Providers: m.providers[:1]}},
+		{"confirm-sso-code", "confirm", &confirmPage{Account: m.email, NoPassword: true, SSODone: true, TwoFactor: true, Way: factor.App}},
+		{"confirm-sso-gone", "confirm", &confirmPage{Account: m.email, NoPassword: true}},
+		{"security-sso", "security", m.securitySSO()},
+		{"sso-link", "sso_link", &ssoLinkPage{Name: "Acme", Action: "/dev/gallery"}},
+		{"sso-leaving", "sso_leaving", &ssoLeavingPage{Name: "Acme", To: "/dev/gallery"}},
+		{"sso-unlink", "sso_unlink", &ssoUnlinkPage{Identity: m.linked[0], Action: "/dev/gallery"}},
+		{"sso-unlink-last", "sso_unlink", &ssoUnlinkPage{Identity: m.linked[0], Last: true, Action: "/dev/gallery"}},
+		{"sso-down", "sso_failed", &ssoFailedPage{
+			Title: v.o.Words.T("web.sso.down", nil), Detail: v.o.Words.T("fault.sso_down", map[string]any{"Provider": "Acme"}),
+			Again: "/dev/gallery", Back: "/dev/gallery",
+		}},
+		{"sso-address-taken", "sso_failed", &ssoFailedPage{
+			Title: v.o.Words.T("web.sso.failed", nil), Detail: v.o.Words.T("fault.sso_address_taken", map[string]any{"Provider": "Acme"}),
+			Again: "/dev/gallery", Back: "/dev/gallery",
+		}},
 		{"failure", "failure", &failurePage{Answer: edge.AnswerTo(v.c, fault.New(fault.NotFound, fault.Absent))}},
 	}
 	wrong := &codePage{Way: factor.App, Hint: "Phone", Others: m.ways[1:], Trust: 30}
@@ -94,6 +112,7 @@ func (v *visit) screens() []screen {
 // navigation is the entry of the account that each page is under.
 var navigation = map[string]string{
 	"security": "security", "add_app": "security", "add_app_begin": "security", "add_email": "security", "turn_off": "security", "reset_app": "security",
+	"sso_link": "security", "sso_unlink": "security",
 	"keys": "security", "keys_new": "security", "key_check": "security", "tokens": "security", "token_new": "security",
 	"sessions": "sessions", "activity": "activity",
 	"profile": "profile", "email_change": "profile", "password": "profile", "leave": "profile",
@@ -110,6 +129,8 @@ type props struct {
 	fresh, used         keySheet
 	app                 appCode
 	tokens              []session.Token
+	providers           []ssoChoice
+	linked              []identity
 }
 
 func madeUp(v *visit) props {
@@ -126,6 +147,8 @@ func madeUp(v *visit) props {
 		{ID: uuid.New(), Name: "Backup", Scopes: []session.Scope{session.ScopeRead}, CreatedAt: m.earlier, ExpiresAt: m.later, LastUsedAt: &m.earlier},
 		{ID: uuid.New(), Name: "Deploy", Scopes: session.Scopes()[:2], CreatedAt: m.earlier, ExpiresAt: m.later},
 	}
+	m.providers = []ssoChoice{{"acme", "Acme"}, {"corp", "Corp account"}}
+	m.linked = []identity{{ID: uuid.New(), Name: "Acme", Email: "ada@acme.example", LinkedAt: m.earlier, LastUsed: &m.earlier}}
 	m.ways = []way{{factor.App, "Phone"}, {factor.Email, "a•••@example.com"}, {Kind: factor.RecoveryKey}}
 	m.delivery = v.delivered(&factor.Delivery{
 		State: mail.Sent, SentTo: m.email, Reference: "K7", SentAt: &now, ExpiresAt: now.Add(10 * time.Minute), ResendAt: now.Add(30 * time.Second),
@@ -149,6 +172,12 @@ func (m props) security(left int) *securityPage {
 		User: m.user, Methods: m.methods, Preferred: "app", Kinds: 2, HasApp: true, AddApp: true, LowKeys: left <= factor.LowKeys,
 		Keys: settings.TwoFactor{KeysTotal: 10, KeysLeft: left, GeneratedAt: &m.earlier},
 	}
+}
+
+func (m props) securitySSO() *securityPage {
+	p := m.security(7)
+	p.Linked, p.Linkable = m.linked, m.providers[1:]
+	return p
 }
 
 func (m props) newToken() *tokenNewPage {

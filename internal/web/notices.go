@@ -33,6 +33,8 @@ const (
 	noticeAppReset     = "app_reset"
 	noticeDeleted      = "deleted"
 	noticeTokenEnded   = "token_ended"
+	noticeLinked       = "sso_linked"
+	noticeUnlinked     = "sso_unlinked"
 )
 
 var notices = map[string]string{
@@ -61,6 +63,8 @@ var notices = map[string]string{
 	noticeAppReset:     "web.notice.app_reset",
 	noticeDeleted:      "web.notice.deleted",
 	noticeTokenEnded:   "web.notice.token_ended",
+	noticeLinked:       "web.notice.sso_linked",
+	noticeUnlinked:     "web.notice.sso_unlinked",
 }
 
 // notice has the next page say something, and fill in an address that was

@@ -31,6 +31,8 @@ func (w *Web) table() []route {
 		{"POST", "/sign-up", visitor, signUpSubmit, ""},
 		{"GET", "/sign-in", visitor, signInForm, ""},
 		{"POST", "/sign-in", visitor, signInSubmit, ""},
+		{"GET", "/sign-in/sso/:provider", visitor, ssoStart, ""},
+		{"GET", "/sso/:provider/callback", anyone, ssoBack, ""},
 		{"GET", "/sign-in/code", signing, codeForm, ""},
 		{"POST", "/sign-in/code", signing, codeSubmit, ""},
 		{"POST", "/sign-in/code/send", signing, codeSend, ""},
@@ -73,6 +75,7 @@ func (w *Web) table() []route {
 		{"POST", "/account/confirm", member, confirmSubmit, ""},
 		{"POST", "/account/confirm/send", member, confirmSend, ""},
 		{"GET", "/account/confirm/delivery", member, confirmDelivery, ""},
+		{"GET", "/account/confirm/sso/:provider", member, ssoConfirm, ""},
 
 		{"GET", "/account/security", member, security, ""},
 		{"GET", "/account/security/app", sure, addApp, ""},
@@ -89,6 +92,10 @@ func (w *Web) table() []route {
 		{"GET", "/account/security/email/delivery", member, addEmailDelivery, ""},
 		{"GET", "/account/security/methods/:id/off", sure, turnOffAsk, ""},
 		{"POST", "/account/security/methods/:id/off", sure, turnOff, ""},
+		{"GET", "/account/security/sso/:provider/link", sure, ssoLinkAsk, ""},
+		{"POST", "/account/security/sso/:provider/link", sure, ssoLink, ""},
+		{"GET", "/account/security/identities/:id/unlink", sure, ssoUnlinkAsk, ""},
+		{"POST", "/account/security/identities/:id/unlink", sure, ssoUnlink, ""},
 		{"GET", "/account/security/off", sure, turnOffAllAsk, ""},
 		{"POST", "/account/security/off", sure, turnOffAll, ""},
 

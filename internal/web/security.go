@@ -1,12 +1,14 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"latchkey/internal/account"
 	"latchkey/internal/factor"
 	"latchkey/internal/policy"
 	"latchkey/internal/settings"
+	"latchkey/internal/sso"
 )
 
 // securityPage is the overview: what is on, how strong it is, what is left,
@@ -26,6 +28,8 @@ type securityPage struct {
 	From      *time.Time
 	Due       bool
 	Required  string // which rule asks for two-factor, in words; empty: none
+	Linked    []identity
+	Linkable  []ssoChoice
 }
 
 // rules say why two-factor is asked for.
@@ -75,6 +79,14 @@ func (v *visit) security() (*securityPage, error) {
 		p.AddEmail = p.AddEmail || (k == policy.Email && !factor.Has(state.Methods, factor.Email))
 	}
 	p.Here = "security"
+	linked, err := v.o.Settings.Identities(v.ctx(), v.in)
+	if err != nil {
+		return nil, err
+	}
+	p.Linked = v.identities(linked)
+	p.Linkable = v.ssoChoices(func(s sso.Settings) bool {
+		return !slices.ContainsFunc(linked, func(i sso.Identity) bool { return i.Issuer == s.Issuer })
+	})
 	return p, nil
 }
 

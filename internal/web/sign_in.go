@@ -10,10 +10,12 @@ type signInPage struct {
 	frame
 	Email string
 	Open  bool // another sign-in is under way in this browser
+
+	Providers []ssoChoice // other ways in
 }
 
 func signInForm(v *visit) error {
-	p := &signInPage{Open: v.signIn.token != ""}
+	p := &signInPage{Open: v.signIn.token != "", Providers: v.ssoChoices(anySSO)}
 	p.Notice, p.Email = v.takeNotice()
 	return v.draw("sign_in", p)
 }
@@ -39,7 +41,7 @@ func signInSubmit(v *visit) error {
 		done(err, []byte(s.ID.String()))
 	}
 	if err != nil {
-		return v.redraw("sign_in", &signInPage{Email: v.form("email")}, err)
+		return v.redraw("sign_in", &signInPage{Email: v.form("email"), Providers: v.ssoChoices(anySSO)}, err)
 	}
 	return v.goOn(s, v.returnTo())
 }

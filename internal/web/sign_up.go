@@ -1,18 +1,27 @@
 package web
 
-import "latchkey/internal/signin"
+import (
+	"latchkey/internal/signin"
+	"latchkey/internal/sso"
+)
 
 type signUpPage struct {
 	frame
 	Email, Name string
+
+	Providers []ssoChoice // that make accounts too
 }
 
-func signUpForm(v *visit) error { return v.draw("sign_up", &signUpPage{}) }
+func signUpForm(v *visit) error {
+	return v.draw("sign_up", &signUpPage{Providers: v.ssoChoices(makesAccounts)})
+}
+
+func makesAccounts(p sso.Settings) bool { return p.SignUp }
 
 // signUpSubmit answers a taken address like a free one: the next page is the
 // same, and its owner is told by mail.
 func signUpSubmit(v *visit) error {
-	p := &signUpPage{Email: v.form("email"), Name: v.form("name")}
+	p := &signUpPage{Email: v.form("email"), Name: v.form("name"), Providers: v.ssoChoices(makesAccounts)}
 	first, done, err := v.once()
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"latchkey/internal/session"
 	"latchkey/internal/settings"
 	"latchkey/internal/signin"
+	"latchkey/internal/sso"
 	"latchkey/internal/text"
 	"latchkey/templates"
 )
@@ -39,6 +40,7 @@ type Options struct {
 	SignIn   *signin.Flow
 	Settings *settings.Flow
 	Admin    *admin.Flow
+	SSO      *sso.Providers
 	Sessions *session.Store
 	Forms    edge.KeyStore  // remembers forms that were sent
 	Digests  *seal.Digester // of those forms
