@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"config":     {},
 	"migrations": {},
 	"templates":  {},
+	"trace":      {}, // the id and the spans of a request
 
 	"audit":  {"pg", "fault"},
 	"guard":  {"pg", "fault"},
@@ -43,8 +44,8 @@ var arrows = map[string][]string{
 	// The loop over sealed rows, whose tables their owners describe.
 	"rotation": {"pg", "seal"},
 
-	"mail":    {"pg", "rotation", "seal", "text", "templates"},
-	"account": {"audit", "fault", "mail", "pg", "seal"},
+	"mail":    {"pg", "rotation", "seal", "text", "templates", "trace"},
+	"account": {"audit", "fault", "mail", "pg", "seal", "trace"},
 	"factor":  {"audit", "fault", "guard", "mail", "pg", "rotation", "seal"},
 	"session": {"audit", "fault", "pg", "seal"},
 	// It speaks to providers and keeps whom they know a user as; who may sign in
@@ -66,7 +67,7 @@ var arrows = map[string][]string{
 
 	// text: a problem's message is a word of the catalogue.
 	// pg: whether an error means "down" (503) or "broken" (500).
-	"edge": {"audit", "fault", "pg", "session", "seal", "text"},
+	"edge": {"audit", "fault", "pg", "session", "seal", "text", "trace"},
 	// pg: the fronts hand the pool to session, to learn who calls.
 	"api": with(append(flows, capabilities...), "pg", "edge", "fault", "seal", "text", "templates"),
 	"web": with(append(flows, capabilities...), "pg", "edge", "fault", "seal", "text", "templates"),
@@ -76,13 +77,13 @@ var arrows = map[string][]string{
 
 	// The worker sends mails and sweeps what the capabilities own.
 	// edge: it keeps the table of Idempotency-Key.
-	"worker": with(capabilities, "pg", "seal", "config", "text", "migrations", "edge"),
+	"worker": with(capabilities, "pg", "seal", "config", "text", "migrations", "edge", "trace"),
 	"app": with(append(flows, capabilities...),
-		"api", "web", "forwardauth", "proof", "edge", "config", "fault", "migrations", "pg", "rotation", "seal", "templates", "text"),
+		"api", "web", "forwardauth", "proof", "edge", "config", "fault", "migrations", "pg", "rotation", "seal", "templates", "text", "trace"),
 	// Commands call the flows on app.App, as the actor "host", in the flows' own
 	// terms, and say faults in the catalogue's words.
 	"cmd/latchkey": {"app", "worker", "devstack", "config", "intake", "metrics", "migrations", "rotation", "seal", "pg", "sso",
-		"signin", "admin", "account", "audit", "fault", "policy", "session", "text"},
+		"signin", "admin", "account", "audit", "fault", "policy", "session", "text", "trace"},
 
 	// Help for tests, which nothing else may import.
 	"pg/pgtest":   {"pg", "devstack", "migrations"},
@@ -128,7 +129,9 @@ var libraries = map[string][]string{
 	"golang.org/x/oauth2":             {"sso"},
 	"go.uber.org/goleak":              {},
 	"pgregory.net/rapid":              {},
-	"database/sql/driver":             {"pg"},
+	"database/sql/driver":             {"pg", "trace"},
+	"go.opentelemetry.io/":            {"trace"},
+	"github.com/XSAM/otelsql":         {"trace"},
 	"math/rand":                       {}, // chance is crypto/rand
 	"github.com/caarlos0/env":         {}, // settings are read in one place
 	"github.com/golang-jwt/":          {},

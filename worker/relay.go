@@ -12,11 +12,13 @@ import (
 	"github.com/hibiken/asynq"
 
 	outbox "latchkey/internal/mail"
+	"latchkey/internal/trace"
 )
 
 const (
-	taskType = "mail"
-	tick     = time.Second // the guarantee behind the notification
+	taskType    = "mail"
+	traceHeader = "traceparent"
+	tick        = time.Second // the guarantee behind the notification
 	// offerers put tasks into Redis side by side; each takes a round trip.
 	offerers     = 4
 	offerTimeout = 2 * time.Second
@@ -44,6 +46,7 @@ type relay struct {
 	ledger *outbox.Ledger
 	client *asynq.Client
 	terms  outbox.Terms
+	trace  *trace.Tracer
 	log    *slog.Logger
 	wake   chan struct{}
 
@@ -51,8 +54,8 @@ type relay struct {
 	down bool         // the last offer failed: only the tick tries again
 }
 
-func newRelay(l *outbox.Ledger, c *asynq.Client, t outbox.Terms, log *slog.Logger) *relay {
-	return &relay{ledger: l, client: c, terms: t, log: log, wake: make(chan struct{}, 1)}
+func newRelay(l *outbox.Ledger, c *asynq.Client, t outbox.Terms, spans *trace.Tracer, log *slog.Logger) *relay {
+	return &relay{ledger: l, client: c, terms: t, trace: spans, log: log, wake: make(chan struct{}, 1)}
 }
 
 // poke asks for a round; pokes that come while one is due are one.
@@ -151,14 +154,25 @@ func (r *relay) offer(ctx context.Context, offers []outbox.Offer) bool {
 	return false
 }
 
-func (r *relay) enqueue(ctx context.Context, o outbox.Offer) error {
+// headers hand the trace on to whoever delivers.
+func headers(ctx context.Context) map[string]string {
+	if parent := trace.Parent(ctx); parent != "" {
+		return map[string]string{traceHeader: parent}
+	}
+	return nil
+}
+
+func (r *relay) enqueue(ctx context.Context, o outbox.Offer) (err error) {
 	payload, err := json.Marshal(task{o.ID, o.Lease})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
 	defer cancel()
-	_, err = r.client.EnqueueContext(ctx, asynq.NewTask(taskType, payload),
+	ctx, span := r.trace.Start(trace.Continue(ctx, o.Trace), "relay mail", trace.Producer)
+	defer func() { span.End(err != nil) }()
+	span.Note(trace.MailKey, o.ID.String())
+	_, err = r.client.EnqueueContext(ctx, asynq.NewTaskWithHeaders(taskType, payload, headers(ctx)),
 		asynq.TaskID(o.Lease.String()), // fresh per offer: an archived task blocks its id
 		asynq.Queue(string(o.Queue)),
 		asynq.MaxRetry(3), // a killed worker costs one

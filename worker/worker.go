@@ -26,6 +26,7 @@ import (
 	outbox "latchkey/internal/mail"
 	"latchkey/internal/pg"
 	"latchkey/internal/seal"
+	"latchkey/internal/trace"
 )
 
 // Each figure is below the next: a connection to the mail server ends before
@@ -47,6 +48,7 @@ type Options struct {
 	Keys        *seal.Keys
 	Config      *config.Config // SMTP, sender, brand, BASE_URL, DKIM, MAIL_RATE
 	Log         *slog.Logger
+	Trace       *trace.Tracer // nil: nobody traces
 
 	terms outbox.Terms // tests shorten the leases
 }
@@ -94,10 +96,10 @@ func New(o Options) (*Worker, error) {
 		db:     o.DB,
 		chores: chores(outbox.NewOutbox(o.Keys.Mail)),
 	}
-	w.relay = newRelay(w.ledger, w.client, o.terms, o.Log)
+	w.relay = newRelay(w.ledger, w.client, o.terms, o.Trace, o.Log)
 	w.deliver = &deliverer{
 		db: o.DB, ledger: w.ledger, composer: composer, sender: w.sender,
-		pace: newPace(o.Config.MailRate), done: w.relay.delivered, log: o.Log,
+		pace: newPace(o.Config.MailRate), done: w.relay.delivered, trace: o.Trace, log: o.Log,
 	}
 	// Two servers, so that a code never waits for a notice to make room. The
 	// codes' looks every 10 ms, which is what a person waits for; the notices'

@@ -65,13 +65,18 @@ func (d *devCmd) Run(ctx context.Context, c *console) (err error) {
 	if _, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal()); err != nil {
 		return err
 	}
-	db, err := pg.Open(cfg.DatabaseURL.Reveal(), pg.Options{Name: "latchkey dev"})
+	spans, err := tracer(ctx, "latchkey-dev", cfg, log)
+	if err != nil {
+		return err
+	}
+	defer spans.Close()
+	db, err := pg.Open(cfg.DatabaseURL.Reveal(), pg.Options{Name: "latchkey dev", OpenDB: spans.OpenDB})
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is buffered
 	counted := metrics.New(thisBuild().Version, db)
-	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log, Observe: counted.Observe, Gallery: stack.Mailbox != nil})
+	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log, Observe: counted.Observe, Trace: spans, Gallery: stack.Mailbox != nil})
 	if err != nil {
 		return fmt.Errorf("make server: %w", err)
 	}
@@ -79,14 +84,16 @@ func (d *devCmd) Run(ctx context.Context, c *console) (err error) {
 	if err := front.SeedDemo(ctx); err != nil {
 		return fmt.Errorf("make demo accounts: %w", err)
 	}
-	workDB, err := pg.Open(cfg.DatabaseURL.Reveal(), workerPool)
+	pool := workerPool
+	pool.OpenDB = spans.OpenDB
+	workDB, err := pg.Open(cfg.DatabaseURL.Reveal(), pool)
 	if err != nil {
 		return err
 	}
 	defer workDB.Close() //nolint:errcheck // nothing is buffered
 	work, err := worker.New(worker.Options{
 		DB: workDB, DatabaseURL: cfg.DatabaseURL.Reveal(), RedisURL: cfg.RedisURL.Reveal(),
-		Keys: keys, Config: cfg, Log: log,
+		Keys: keys, Config: cfg, Log: log, Trace: spans,
 	})
 	if err != nil {
 		return fmt.Errorf("make worker: %w", err)

@@ -19,25 +19,31 @@ type serveCmd struct {
 	config.WebInput
 	config.DatabaseInput
 	config.KeysInput
+	config.TraceInput
 	config.LogInput
 }
 
 func (s *serveCmd) Run(ctx context.Context, c *console) error {
 	cfg, keys, err := load(config.Input{
 		SiteInput: s.SiteInput, WebInput: s.WebInput, DatabaseInput: s.DatabaseInput,
-		KeysInput: s.KeysInput, LogInput: s.LogInput,
+		KeysInput: s.KeysInput, TraceInput: s.TraceInput, LogInput: s.LogInput,
 	}, config.Serve)
 	if err != nil {
 		return err
 	}
 	log := logger(c.err, cfg.Log)
-	db, err := pg.Open(cfg.DatabaseURL.Reveal(), pg.Options{Name: rotation.Name("latchkey serve", keys)})
+	spans, err := tracer(ctx, "latchkey-serve", cfg, log)
+	if err != nil {
+		return err
+	}
+	defer spans.Close()
+	db, err := pg.Open(cfg.DatabaseURL.Reveal(), pg.Options{Name: rotation.Name("latchkey serve", keys), OpenDB: spans.OpenDB})
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is buffered
 	counted := metrics.New(thisBuild().Version, db)
-	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log, Observe: counted.Observe})
+	front, err := app.New(ctx, app.Options{Config: cfg, DB: db, Keys: keys, Log: log, Observe: counted.Observe, Trace: spans})
 	if err != nil {
 		// Say the likely reason first: nobody has migrated yet.
 		return errors.Join(migrated(ctx, cfg), fmt.Errorf("make server: %w", err))

@@ -9,6 +9,7 @@ import (
 
 	"latchkey/internal/audit"
 	"latchkey/internal/pg"
+	"latchkey/internal/trace"
 )
 
 // ChangeEmailTx moves an account to an address that was just proved. One that
@@ -78,8 +79,9 @@ func AskTx(ctx context.Context, tx *pg.Tx, by audit.Actor, k AskKind, email stri
 		return fmt.Errorf("note request: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO address_requests (id, kind, email, device, address, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		id, k, email, by.Device, by.Address, tx.Now)
+		INSERT INTO address_requests (id, kind, email, device, address, created_at, request_id, traceparent)
+		VALUES ($1, $2, $3, $4, $5, $6, nullif($7, ''), nullif($8, ''))`,
+		id, k, email, by.Device, by.Address, tx.Now, trace.Request(ctx), trace.Parent(ctx))
 	if err != nil {
 		return fmt.Errorf("note request: %w", err)
 	}
@@ -92,6 +94,13 @@ type Asked struct {
 	Email     string
 	By        audit.Actor
 	CreatedAt time.Time
+
+	request, parent string
+}
+
+// For makes ctx a part of the request that asked, so that its mail is told to it.
+func (a Asked) For(ctx context.Context) context.Context {
+	return trace.WithRequest(trace.Continue(ctx, a.parent), a.request)
 }
 
 // TakeAskedTx takes up to limit waiting requests away, oldest first; the
@@ -104,17 +113,20 @@ func TakeAskedTx(ctx context.Context, tx *pg.Tx, limit int) ([]Asked, error) {
 		Device    string    `db:"device"`
 		Address   string    `db:"address"`
 		CreatedAt time.Time `db:"created_at"`
+		Request   string    `db:"request_id"`
+		Parent    string    `db:"traceparent"`
 	}
 	err := tx.SelectContext(ctx, &rows, `
 		DELETE FROM address_requests WHERE id IN (
 			SELECT id FROM address_requests ORDER BY created_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
-		RETURNING kind, email, device, address, created_at`, limit)
+		RETURNING kind, email, device, address, created_at,
+		          coalesce(request_id, '') AS request_id, coalesce(traceparent, '') AS traceparent`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("take requests: %w", err)
 	}
 	out := make([]Asked, len(rows))
 	for i, r := range rows {
-		out[i] = Asked{r.Kind, r.Email, audit.Actor{Kind: audit.Anonymous, Device: r.Device, Address: r.Address}, r.CreatedAt.UTC()}
+		out[i] = Asked{r.Kind, r.Email, audit.Actor{Kind: audit.Anonymous, Device: r.Device, Address: r.Address}, r.CreatedAt.UTC(), r.Request, r.Parent}
 	}
 	return out, nil
 }

@@ -31,6 +31,7 @@ import (
 	"latchkey/internal/signin"
 	"latchkey/internal/sso"
 	"latchkey/internal/text"
+	"latchkey/internal/trace"
 	"latchkey/internal/web"
 )
 
@@ -44,6 +45,7 @@ type Options struct {
 	Gallery bool // `dev` only: /dev/gallery shows all screens and mails
 
 	Observe func(edge.Observation) // counts requests; nil: nobody does
+	Trace   *trace.Tracer          // nil: nobody traces
 }
 
 // App holds the flows, for commands that call them, and the handler.
@@ -67,7 +69,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	e, err := edge.New(edge.Options{
 		Page:    func(c *gin.Context, a edge.Answer) { pages.Failure(c, a) },
 		BaseURL: o.Config.BaseURL, Dev: loopback(o.Config.BaseURL), TrustedProxies: o.Config.TrustedProxies,
-		Words: words, Log: o.Log, Observe: o.Observe,
+		Words: words, Log: o.Log, Observe: o.Observe, Trace: o.Trace,
 	})
 	if err != nil {
 		return nil, err

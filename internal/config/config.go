@@ -36,6 +36,8 @@ type Config struct {
 	MailOTPToken bool
 	DKIM         *DKIM // nil: mails are not signed here
 
+	TraceEndpoint string // URL that takes traces, empty: off
+
 	Log Log
 }
 
@@ -79,6 +81,7 @@ func Load(in Input, need Need) (*Config, error) {
 	l.web(in.WebInput)
 	l.services(in)
 	l.mail(in.MailInput)
+	l.traces(in.TraceInput)
 	l.log(in.LogInput)
 	return l.cfg, l.faults.Or()
 }

@@ -69,6 +69,24 @@ func TestSignUpIsClosedUnlessSaid(t *testing.T) {
 	}
 }
 
+func TestTracesGoWhereOpenTelemetrySays(t *testing.T) {
+	for _, c := range []struct{ name, all, traces, exporter, disabled, want string }{
+		{"off", "", "", "", "", ""},
+		{"all signals", "http://c:4318/", "", "", "", "http://c:4318/v1/traces"},
+		{"behind a path", "https://c/otlp", "", "otlp", "false", "https://c/otlp/v1/traces"},
+		{"traces alone", "http://c:4318", "http://d:1/x", "", "", "http://d:1/x"},
+		{"no exporter", "http://c:4318", "", "none", "", ""},
+		{"disabled", "http://c:4318", "", "", "TRUE", ""},
+	} {
+		in := good()
+		in.OTELEndpoint, in.OTELTracesEndpoint, in.OTELTraces, in.OTELDisabled = c.all, c.traces, c.exporter, c.disabled
+		got, err := config.Load(in, config.Serve)
+		if err != nil || got.TraceEndpoint != c.want {
+			t.Errorf("%s: %q (%v), want %q", c.name, got.TraceEndpoint, err, c.want)
+		}
+	}
+}
+
 func TestOnLoopbackEveryNameOfThisMachineIsOurs(t *testing.T) {
 	in := good()
 	in.BaseURL = "http://localhost:8080"
@@ -143,6 +161,9 @@ func TestBadSettingIsNamedWithAWayOut(t *testing.T) {
 		{"otp token", "MAIL_OTP_TOKEN", "on or off", func(in *config.Input) { in.MailOTPToken = "x" }},
 		{"half dkim", "DKIM_SELECTOR", "together", func(in *config.Input) { in.DKIMDomain, in.DKIMKey = "example.com", "x" }},
 		{"dkim key", "DKIM_KEY", "PEM", func(in *config.Input) { in.DKIMDomain, in.DKIMSelector, in.DKIMKey = "example.com", "s", "sesame" }},
+		{"collector", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://host:4318", func(in *config.Input) { in.OTELEndpoint = "localhost:4318" }},
+		{"traces by grpc", "OTEL_EXPORTER_OTLP_PROTOCOL", "4318", func(in *config.Input) { in.OTELProtocol = "grpc" }},
+		{"traces elsewhere", "OTEL_TRACES_EXPORTER", "otlp or none", func(in *config.Input) { in.OTELTraces = "zipkin" }},
 		{"level", "LOG_LEVEL", "debug, info, warn or error", func(in *config.Input) { in.LogLevel = "loud" }},
 		{"format", "LOG_FORMAT", "json or text", func(in *config.Input) { in.LogFormat = "xml" }},
 	} {

@@ -11,6 +11,7 @@ type Input struct {
 	KeysInput
 	RedisInput
 	MailInput
+	TraceInput
 	LogInput
 }
 
@@ -69,6 +70,17 @@ type MailInput struct {
 	DKIMSelector string `name:"dkim-selector" env:"DKIM_SELECTOR" group:"mail" placeholder:"NAME" help:"Selector of the key in DNS."`
 	DKIMKey      string `name:"dkim-key" env:"DKIM_KEY" group:"mail" placeholder:"PEM" help:"Private key, RSA of 2048 bits or more, or Ed25519."`
 	DKIMKeyFile  string `name:"dkim-key-file" env:"DKIM_KEY_FILE" group:"mail" placeholder:"FILE" help:"File that holds it instead."`
+}
+
+// TraceInput is where traces go, under OpenTelemetry's own names. Its library
+// reads the other OTEL_* variables itself.
+type TraceInput struct {
+	OTELEndpoint       string `name:"otel-exporter-otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" group:"log" placeholder:"URL" help:"Collector that takes traces by OTLP over HTTP, such as http://localhost:4318 (default: off). Other OTEL_* variables hold too."`
+	OTELTracesEndpoint string `name:"otel-exporter-otlp-traces-endpoint" env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" group:"log" placeholder:"URL" help:"The same for traces alone, with its path."`
+	OTELProtocol       string `name:"otel-exporter-otlp-protocol" env:"OTEL_EXPORTER_OTLP_PROTOCOL" group:"log" hidden:"" help:"http/protobuf is the only one."`
+	OTELTracesProtocol string `name:"otel-exporter-otlp-traces-protocol" env:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL" group:"log" hidden:"" help:"http/protobuf is the only one."`
+	OTELTraces         string `name:"otel-traces-exporter" env:"OTEL_TRACES_EXPORTER" group:"log" hidden:"" help:"otlp or none."`
+	OTELDisabled       string `name:"otel-sdk-disabled" env:"OTEL_SDK_DISABLED" group:"log" hidden:"" help:"true: no traces."`
 }
 
 // LogInput is how the process tells what it does.

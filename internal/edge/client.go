@@ -45,9 +45,11 @@ func (e *Edge) trusted(a netip.Addr) bool {
 
 // FromTrustedProxy reports whether the connection itself comes from a trusted
 // proxy, so that X-Forwarded-* headers may be believed.
-func FromTrustedProxy(c *gin.Context) bool {
-	addr, ok := parseAddr(c.Request.RemoteAddr)
-	return ok && stateOf(c).edge.trusted(addr)
+func FromTrustedProxy(c *gin.Context) bool { return stateOf(c).edge.fromTrusted(c.Request) }
+
+func (e *Edge) fromTrusted(r *http.Request) bool {
+	addr, ok := parseAddr(r.RemoteAddr)
+	return ok && e.trusted(addr)
 }
 
 // parseAddr reads an address with or without a port. IPv4 inside IPv6 is

@@ -25,6 +25,7 @@ import (
 
 	"latchkey/internal/audit"
 	"latchkey/internal/text"
+	"latchkey/internal/trace"
 )
 
 // Limits of every request; headers are counted by the server itself.
@@ -46,6 +47,9 @@ type Options struct {
 	// Observe is told of every request when it is over; nil: nobody counts. It
 	// runs on the request's path and must not wait for anything.
 	Observe func(Observation)
+
+	// Trace makes a span of each request; nil: nobody traces.
+	Trace *trace.Tracer
 
 	// Page draws a failure as a page; nil leaves it to a bare one. Failures
 	// under /api are problem documents always.
@@ -122,7 +126,7 @@ func New(o Options) (*Edge, error) {
 // Handler is the engine as the server calls it. HEAD is routed as GET, so it
 // has the same checks and headers; net/http leaves the body out.
 func (e *Edge) Handler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	plain := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), methodKey{}, r.Method)
 		r = r.WithContext(ctx)
 		if r.Method == http.MethodHead {
@@ -130,14 +134,16 @@ func (e *Edge) Handler() http.Handler {
 		}
 		e.Engine.ServeHTTP(w, r)
 	})
+	return e.o.Trace.Handler(plain, e.fromTrusted)
 }
 
 // methodKey keeps the method as it came, for the log.
 type methodKey struct{}
 
-// limit bounds the body and the time of a request.
+// limit bounds the body and the time of a request, and lets what is done for
+// it know its id.
 func (e *Edge) limit(c *gin.Context) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), e.o.Timeout)
+	ctx, cancel := context.WithTimeout(trace.WithRequest(c.Request.Context(), stateOf(c).id), e.o.Timeout)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
 	if c.Request.Body != nil {

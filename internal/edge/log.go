@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"latchkey/internal/trace"
 )
 
 // begin names the request and, when it is over, writes its one log line: the
@@ -43,6 +45,10 @@ func (e *Edge) begin(c *gin.Context) {
 	}
 	if s.code != "" {
 		attrs = append(attrs, slog.String("code", s.code))
+	}
+	if e.o.Trace != nil {
+		trace.Answered(c.Request.Context(), methodName(s.method), route, s.id, s.code)
+		attrs = append(attrs, slog.String("trace_id", trace.ID(c.Request.Context())))
 	}
 	e.o.Log.LogAttrs(c.Request.Context(), slog.LevelInfo, "request", attrs...)
 }

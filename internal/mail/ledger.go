@@ -40,6 +40,7 @@ type Offer struct {
 	Lease     uuid.UUID `db:"lease"`
 	Queue     Queue     `db:"queue"`
 	ExpiresAt time.Time `db:"expires_at"`
+	Trace     string    `db:"traceparent"` // that it was queued in; empty: none
 }
 
 // Claim leases what is due, codes before notices. Leased mails that are not
@@ -65,7 +66,7 @@ func (l *Ledger) Claim(ctx context.Context, t Terms) ([]Offer, error) {
 		SET lease = gen_random_uuid(), due_at = CASE queue WHEN 'codes' THEN $5::timestamptz ELSE $6::timestamptz END
 		FROM (SELECT id FROM codes UNION ALL SELECT id FROM notices) AS due
 		WHERE mails.id = due.id
-		RETURNING mails.id, mails.lease, mails.queue, mails.expires_at`,
+		RETURNING mails.id, mails.lease, mails.queue, mails.expires_at, coalesce(mails.traceparent, '') AS traceparent`,
 		now, t.Round, t.Codes, t.Notices, now.Add(t.CodeLease), now.Add(t.NoticeLease))
 	if err != nil {
 		return nil, fmt.Errorf("claim mails: %w", err)
@@ -98,6 +99,7 @@ type Letter struct {
 	Mail     Kind
 	Attempts int       // earlier ones
 	LeaseEnd time.Time // it must be finished before
+	Request  string    // id of the request that queued it; empty: none did
 }
 
 // Open reads a mail that this lease may send, or answers ErrNotOurs.
@@ -108,9 +110,10 @@ func (l *Ledger) Open(ctx context.Context, id, lease uuid.UUID) (Letter, error) 
 		Sealed    []byte    `db:"sealed"`
 		Attempts  int       `db:"attempts"`
 		DueAt     time.Time `db:"due_at"`
+		Request   string    `db:"request_id"`
 	}
 	err := l.db.GetContext(ctx, &r, `
-		SELECT kind, recipient, sealed, attempts, due_at
+		SELECT kind, recipient, sealed, attempts, due_at, coalesce(request_id, '') AS request_id
 		FROM mails
 		WHERE id = $1 AND lease = $2 AND state = 'queued' AND expires_at > $3 AND due_at > $3`, id, lease, l.db.Now())
 	if errors.Is(err, pg.ErrNoRows) {
@@ -119,7 +122,7 @@ func (l *Ledger) Open(ctx context.Context, id, lease uuid.UUID) (Letter, error) 
 	if err != nil {
 		return Letter{}, fmt.Errorf("read mail: %w", err)
 	}
-	out := Letter{ID: id, Lease: lease, To: r.Recipient, Attempts: r.Attempts, LeaseEnd: r.DueAt}
+	out := Letter{ID: id, Lease: lease, To: r.Recipient, Attempts: r.Attempts, LeaseEnd: r.DueAt, Request: r.Request}
 	out.Name, out.Mail, err = l.unseal(r.Sealed, row(id, r.Kind, r.Recipient), r.Kind)
 	return out, err
 }

@@ -18,6 +18,7 @@ import (
 
 	"latchkey/internal/pg"
 	"latchkey/internal/seal"
+	"latchkey/internal/trace"
 )
 
 // Channel is what the relay listens on.
@@ -95,10 +96,10 @@ func (o *Outbox) QueueTx(ctx context.Context, tx *pg.Tx, e Envelope, m Kind) (uu
 		return uuid.Nil, fmt.Errorf("queue %s: %w", m.Name(), err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO mails (id, user_id, kind, recipient, queue, sealed, due_at, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)`,
+		INSERT INTO mails (id, user_id, kind, recipient, queue, sealed, due_at, created_at, expires_at, request_id, traceparent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, nullif($9, ''), nullif($10, ''))`,
 		id, uuid.NullUUID{UUID: e.User, Valid: e.User != uuid.Nil},
-		m.Name(), e.To, string(m.Queue()), sealed, tx.Now, e.ExpiresAt)
+		m.Name(), e.To, string(m.Queue()), sealed, tx.Now, e.ExpiresAt, trace.Request(ctx), trace.Parent(ctx))
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("queue %s: %w", m.Name(), err)
 	}

@@ -43,6 +43,9 @@ type Options struct {
 	MaxConns         int           // default 20
 	StatementTimeout time.Duration // default 1.5 s, so that a request fails within 2 s; negative: none
 	Name             string        // shown in pg_stat_activity
+
+	// OpenDB stands in for sql.OpenDB, to trace what goes through the pool.
+	OpenDB func(driver.Connector) *sql.DB
 }
 
 // Open makes a pool for a postgres:// URL. It does not wait for the server:
@@ -56,6 +59,9 @@ func Open(url string, o Options) (*DB, error) {
 	}
 	if o.Name == "" {
 		o.Name = "latchkey"
+	}
+	if o.OpenDB == nil {
+		o.OpenDB = sql.OpenDB
 	}
 	cfg, err := pq.NewConfig(url)
 	if err != nil {
@@ -75,7 +81,7 @@ func Open(url string, o Options) (*DB, error) {
 	if o.StatementTimeout > 0 {
 		conn.Dialer(answering{limit: o.StatementTimeout + limitSlack/2})
 	}
-	db := sqlx.NewDb(sql.OpenDB(preparing{conn}), "postgres")
+	db := sqlx.NewDb(o.OpenDB(preparing{conn}), "postgres")
 	db.SetMaxOpenConns(o.MaxConns)
 	db.SetMaxIdleConns(o.MaxConns)
 	db.SetConnMaxLifetime(30 * time.Minute)

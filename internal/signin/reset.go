@@ -87,11 +87,11 @@ func (f *Flow) answer(ctx context.Context) (more bool, err error) {
 		slices.SortFunc(asked, func(a, b account.Asked) int { return strings.Compare(a.Email, b.Email) })
 		for _, a := range asked {
 			var err error
-			switch a.Kind {
+			switch asker := a.For(ctx); a.Kind {
 			case account.AskedReset:
-				err = f.mailReset(ctx, tx, a)
+				err = f.mailReset(asker, tx, a)
 			case account.AskedSignUp, account.AskedChange:
-				err = f.tellOwner(ctx, tx, a)
+				err = f.tellOwner(asker, tx, a)
 			}
 			if err != nil {
 				return err
