@@ -3,6 +3,7 @@ package attack_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/url"
 	"os"
@@ -79,6 +80,24 @@ func keep(t *testing.T, keys []byte) string {
 	return file
 }
 
+// otherKeys is the house's keyset with fresh keys for some purposes.
+func (h *house) otherKeys(t *testing.T, purposes ...string) []byte {
+	t.Helper()
+	var ours, fresh map[string]json.RawMessage
+	other, err := seal.Generate()
+	if err == nil {
+		err = errors.Join(json.Unmarshal(h.keys, &ours), json.Unmarshal(other, &fresh))
+	}
+	for _, p := range purposes {
+		ours[p] = fresh[p]
+	}
+	merged, bad := json.Marshal(ours)
+	if err := errors.Join(err, bad); err != nil {
+		t.Fatal(err)
+	}
+	return merged
+}
+
 // serve starts one more server on the same database, with some settings of its
 // own, and gives where it listens.
 func (h *house) serve(t *testing.T, set ...string) string {
@@ -113,7 +132,7 @@ func run(t *testing.T, env []string, command string) *said {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		if t.Failed() && testing.Verbose() {
+		if t.Failed() && os.Getenv("ATTACK_LOGS") != "" {
 			t.Logf("%s said:\n%s", command, out)
 		}
 	})

@@ -22,6 +22,8 @@ var groups = []struct {
 	lines []line
 }{
 	{"Replay", replay},
+	{"Counting", counting},
+	{"MissingStep", missingStep},
 }
 
 func attack(t *testing.T, lines []line) {

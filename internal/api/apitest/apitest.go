@@ -60,6 +60,13 @@ func (c *Client) As(token string) *Client {
 	return c.Header("Authorization", "Bearer "+token)
 }
 
+// At is the same client of another server.
+func (c *Client) At(base string) *Client {
+	d := c.copy()
+	d.base = strings.TrimSuffix(base, "/")
+	return d
+}
+
 // Header is the same client with a header on each request; "" takes it away.
 func (c *Client) Header(name, value string) *Client {
 	d := c.copy()
