@@ -152,7 +152,7 @@ func (p patch) overlay(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("git", "apply", file)
+	cmd := exec.Command("git", "apply", "--unidiff-zero", file)
 	// Not as a part of a repository, which would have it skip files outside.
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	if out, err := cmd.CombinedOutput(); err != nil {
