@@ -21,7 +21,7 @@ const module = "latchkey/"
 // Names of several packages, so that the table reads like the design.
 var (
 	flows        = []string{"signin", "settings", "admin"}
-	capabilities = []string{"account", "factor", "session", "policy", "guard", "audit", "mail", "sso"}
+	capabilities = []string{"account", "factor", "session", "policy", "guard", "audit", "mail", "webhook", "sso"}
 )
 
 // arrows says who may import whom: package → what of ours it may import. A
@@ -37,13 +37,15 @@ var arrows = map[string][]string{
 	"templates":  {},
 	"trace":      {}, // the id and the spans of a request
 
-	"audit":  {"pg", "fault"},
+	// webhook: an event and what is told of it are one statement.
+	"audit":  {"pg", "fault", "webhook"},
 	"guard":  {"pg", "fault"},
 	"policy": {"pg", "fault"},
 
 	// The loop over sealed rows, whose tables their owners describe.
 	"rotation": {"pg", "seal"},
 
+	"webhook": {"fault", "pg", "rotation", "seal"},
 	"mail":    {"pg", "rotation", "seal", "text", "templates", "trace"},
 	"account": {"audit", "fault", "mail", "pg", "seal", "trace"},
 	"factor":  {"audit", "fault", "guard", "mail", "pg", "rotation", "seal"},
@@ -111,6 +113,7 @@ var libraries = map[string][]string{
 	"github.com/prometheus/":        {"metrics"},
 	"github.com/wneessen/go-mail":   {"mail", "worker"},
 	"github.com/emersion/go-smtp":   {"devstack"},
+	"code.dny.dev/ssrf":             {"webhook"},
 	"github.com/alicebob/miniredis": {"devstack"},
 	"github.com/jhillyerd/enmime":   {"devstack"},
 

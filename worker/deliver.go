@@ -149,18 +149,20 @@ func (d *deliverer) putOff(ctx context.Context, m outbox.Letter, reason error) {
 // verdict that can't be written costs a duplicate, so it is tried for as long
 // as a duplicate can still be avoided.
 func (d *deliverer) finish(ctx context.Context, m outbox.Letter, verdict string, write func(context.Context) error) {
-	until := max(time.Second, m.LeaseEnd.Sub(d.db.Now()))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), until)
+	if err := persist(ctx, m.LeaseEnd.Sub(d.db.Now()), write); err != nil {
+		d.log.Error("what became of a mail can't be written",
+			append(about(ctx, m), "verdict", verdict, "reason", outbox.Plain(err.Error()))...)
+	}
+}
+
+// persist tries a write until it succeeds, for as long as the lease lasts.
+func persist(ctx context.Context, lease time.Duration, write func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(time.Second, lease))
 	defer cancel()
 	for {
 		err := write(ctx)
-		if err == nil {
-			return
-		}
-		if ctx.Err() != nil {
-			d.log.Error("what became of a mail can't be written",
-				append(about(ctx, m), "verdict", verdict, "reason", outbox.Plain(err.Error()))...)
-			return
+		if err == nil || ctx.Err() != nil {
+			return err
 		}
 		pause(ctx, 100*time.Millisecond)
 	}

@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	taskType    = "mail"
 	traceHeader = "traceparent"
 	tick        = time.Second // the guarantee behind the notification
 	// offerers put tasks into Redis side by side; each takes a round trip.
@@ -24,15 +23,12 @@ const (
 	offerTimeout = 2 * time.Second
 )
 
-// terms are how many mails may be out at a time: few enough to be sent well
-// within their lease, so that none is offered twice for having waited in line.
-func terms(rate float64) outbox.Terms {
-	t := outbox.Terms{Codes: 400, Notices: 200, Round: 200, CodeLease: codeLease, NoticeLease: noticeLease}
-	if rate > 0 {
-		t.Codes = max(1, min(t.Codes, int(4*rate)))
-		t.Notices = max(1, min(t.Notices, int(4*rate)))
-	}
-	return t
+// offer is one row that was leased for sending.
+type offer struct {
+	task
+	queue     string
+	expiresAt time.Time
+	trace     string // of the request that queued it; empty: none
 }
 
 // task is all that Redis learns.
@@ -41,21 +37,28 @@ type task struct {
 	Lease uuid.UUID `json:"lease"`
 }
 
-// relay leases what is due and offers it to asynq.
-type relay struct {
-	ledger *outbox.Ledger
-	client *asynq.Client
-	terms  outbox.Terms
-	trace  *trace.Tracer
-	log    *slog.Logger
-	wake   chan struct{}
-
-	room atomic.Int64 // mails delivered since the last round
-	down bool         // the last offer failed: only the tick tries again
+// source is an outbox that a relay empties.
+type source interface {
+	// claim leases what is due; full: there may be more. probe asks for one, to
+	// see whether Redis is back.
+	claim(ctx context.Context, probe bool) (offers []offer, full bool, err error)
+	giveBack(ctx context.Context, offers []offer) error
 }
 
-func newRelay(l *outbox.Ledger, c *asynq.Client, t outbox.Terms, spans *trace.Tracer, log *slog.Logger) *relay {
-	return &relay{ledger: l, client: c, terms: t, trace: spans, log: log, wake: make(chan struct{}, 1)}
+// relay leases what is due and offers it to asynq.
+type relay struct {
+	what    string // is relayed, for the log and as the type of the tasks
+	key     string // of spans
+	from    source
+	half    int64         // of what may be out at a time: then there is room for another round
+	timeout time.Duration // of a handler
+	client  *asynq.Client
+	trace   *trace.Tracer
+	log     *slog.Logger
+	wake    chan struct{}
+
+	room atomic.Int64 // delivered since the last round
+	down bool         // the last offer failed: only the tick tries again
 }
 
 // poke asks for a round; pokes that come while one is due are one.
@@ -68,7 +71,7 @@ func (r *relay) poke() {
 
 // delivered asks for another round when half of the room is free again.
 func (r *relay) delivered() {
-	if half := int64(max(1, min(r.terms.Codes, r.terms.Notices)/2)); r.room.Add(1) == half {
+	if r.room.Add(1) == r.half {
 		r.poke()
 	}
 }
@@ -93,33 +96,29 @@ func (r *relay) run(ctx context.Context) {
 // rounds claims until nothing is left or there is no room.
 func (r *relay) rounds(ctx context.Context) {
 	for ctx.Err() == nil {
-		terms := r.terms
-		if r.down {
-			terms.Round = 1 // ask with one mail whether Redis is back
-		}
 		r.room.Store(0)
-		offers, err := r.ledger.Claim(ctx, terms)
+		offers, full, err := r.from.claim(ctx, r.down)
 		if err != nil {
 			if ctx.Err() == nil {
-				r.log.Warn("can't claim mails", "reason", outbox.Plain(err.Error()))
+				r.log.Warn("can't claim what is due", "of", r.what, "reason", outbox.Plain(err.Error()))
 			}
 			return
 		}
-		if len(offers) == 0 || !r.offer(ctx, offers) || len(offers) < terms.Round {
+		if len(offers) == 0 || !r.offer(ctx, offers) || !full {
 			return
 		}
 	}
 }
 
-// offer puts the mails into Redis. Those that can't be are given back at
+// offer puts them into Redis. Those that can't be are given back at
 // once, so that another worker, or the next tick, offers them again.
-func (r *relay) offer(ctx context.Context, offers []outbox.Offer) bool {
+func (r *relay) offer(ctx context.Context, offers []offer) bool {
 	var (
 		wg     sync.WaitGroup
 		next   atomic.Int64
 		failed atomic.Bool
 		mu     sync.Mutex
-		back   []outbox.Offer
+		back   []offer
 	)
 	for range min(offerers, len(offers)) {
 		wg.Go(func() {
@@ -137,19 +136,19 @@ func (r *relay) offer(ctx context.Context, offers []outbox.Offer) bool {
 	wg.Wait()
 	if len(back) == 0 {
 		if r.down {
-			r.log.Info("Redis is back; mails go out")
+			r.log.Info("Redis is back", "of", r.what)
 		}
 		r.down = false
 		return true
 	}
 	if !r.down && ctx.Err() == nil {
-		r.log.Warn("Redis takes no mails; they wait in the outbox")
+		r.log.Warn("Redis takes no tasks; they wait in the outbox", "of", r.what)
 	}
 	r.down = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), offerTimeout)
 	defer cancel()
-	if err := r.ledger.GiveBack(ctx, back); err != nil {
-		r.log.Warn("can't give mails back; they wait for their lease to end", "reason", outbox.Plain(err.Error()))
+	if err := r.from.giveBack(ctx, back); err != nil {
+		r.log.Warn("can't give leases back; they are waited for", "of", r.what, "reason", outbox.Plain(err.Error()))
 	}
 	return false
 }
@@ -162,21 +161,21 @@ func headers(ctx context.Context) map[string]string {
 	return nil
 }
 
-func (r *relay) enqueue(ctx context.Context, o outbox.Offer) (err error) {
-	payload, err := json.Marshal(task{o.ID, o.Lease})
+func (r *relay) enqueue(ctx context.Context, o offer) (err error) {
+	payload, err := json.Marshal(o.task)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
 	defer cancel()
-	ctx, span := r.trace.Start(trace.Continue(ctx, o.Trace), "relay mail", trace.Producer)
+	ctx, span := r.trace.Start(trace.Continue(ctx, o.trace), "relay "+r.what, trace.Producer)
 	defer func() { span.End(err != nil) }()
-	span.Note(trace.MailKey, o.ID.String())
-	_, err = r.client.EnqueueContext(ctx, asynq.NewTaskWithHeaders(taskType, payload, headers(ctx)),
+	span.Note(r.key, o.ID.String())
+	_, err = r.client.EnqueueContext(ctx, asynq.NewTaskWithHeaders(r.what, payload, headers(ctx)),
 		asynq.TaskID(o.Lease.String()), // fresh per offer: an archived task blocks its id
-		asynq.Queue(string(o.Queue)),
+		asynq.Queue(o.queue),
 		asynq.MaxRetry(3), // a killed worker costs one
-		asynq.Timeout(asynqTimeout),
-		asynq.Deadline(o.ExpiresAt))
+		asynq.Timeout(r.timeout),
+		asynq.Deadline(o.expiresAt))
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/policy"
 	"latchkey/internal/session"
 	"latchkey/internal/sso"
+	"latchkey/internal/webhook"
 	"latchkey/migrations"
 )
 
@@ -43,6 +44,7 @@ func chores(out *outbox.Outbox) []chore {
 		{"meters", guard.Sweep},
 		{"returns from providers", sso.Sweep},
 		{"idempotency keys", func(ctx context.Context, db *pg.DB) (int64, error) { return edge.Keys{DB: db}.Sweep(ctx) }},
+		{"webhook deliveries", webhook.Sweep},
 		{"access tokens that end", tellOfTokens(out)},
 		{"partitions of events", func(ctx context.Context, db *pg.DB) (int64, error) {
 			return 0, migrations.Partitions(ctx, db.DB.DB, db.Now())

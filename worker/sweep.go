@@ -34,6 +34,9 @@ func (w *Worker) sweep(ctx context.Context) {
 			}
 		} else {
 			_, err = w.ledger.Expire(ctx)
+			if _, late := w.hooks.Expire(ctx); err == nil {
+				err = late
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			w.log.Warn("sweep failed", "reason", outbox.Plain(err.Error()))

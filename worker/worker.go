@@ -1,9 +1,11 @@
-// Package worker sends the mails that the flows queued, and clears up.
+// Package worker sends the mails and the webhooks that the flows queued, and
+// clears up.
 //
 // The outbox in Postgres is the truth. The relay leases what is due and offers
 // it to asynq; the deliverer takes an offer, checks that the lease still
-// holds, and hands the mail to the SMTP server. Redis holds ids of mails and
-// leases, and nothing else: flushed or lost, it costs a lease of time.
+// holds, and hands the mail to the SMTP server, or the event to whoever asked
+// for it. Redis holds ids of rows and leases, and nothing else: flushed or lost,
+// it costs a lease of time.
 //
 // It is the only package that speaks to Redis and the only one that imports
 // asynq. Any number of workers may run on one database and one Redis.
@@ -27,6 +29,7 @@ import (
 	"latchkey/internal/pg"
 	"latchkey/internal/seal"
 	"latchkey/internal/trace"
+	"latchkey/internal/webhook"
 )
 
 // Each figure is below the next: a connection to the mail server ends before
@@ -37,7 +40,7 @@ const (
 	asynqTimeout  = 10 * time.Second
 	codeLease     = 15 * time.Second
 	noticeLease   = 25 * time.Second
-	shutdownGrace = asynqTimeout + time.Second
+	shutdownGrace = postTimeout + time.Second // the longest of the handlers'
 )
 
 // Options are what a worker needs.
@@ -60,10 +63,14 @@ type Worker struct {
 	redis   redis.UniversalClient
 	client  *asynq.Client
 	sender  *outbox.Sender
-	relay   *relay
+	relay   *relay // of mails
 	deliver *deliverer
 	codes   *asynq.Server
 	notices *asynq.Server
+	hooks   *webhook.Ledger
+	told    *relay // of webhooks
+	post    *posting
+	posts   *asynq.Server
 	dbURL   string
 	db      *pg.DB
 	chores  []chore
@@ -96,7 +103,10 @@ func New(o Options) (*Worker, error) {
 		db:     o.DB,
 		chores: chores(outbox.NewOutbox(o.Keys.Mail)),
 	}
-	w.relay = newRelay(w.ledger, w.client, o.terms, o.Trace, o.Log)
+	w.relay = &relay{
+		what: "mail", key: trace.MailKey, from: mails{w.ledger, o.terms}, half: int64(max(1, min(o.terms.Codes, o.terms.Notices)/2)),
+		timeout: asynqTimeout, client: w.client, trace: o.Trace, log: o.Log, wake: make(chan struct{}, 1),
+	}
 	w.deliver = &deliverer{
 		db: o.DB, ledger: w.ledger, composer: composer, sender: w.sender,
 		pace: newPace(o.Config.MailRate), done: w.relay.delivered, trace: o.Trace, log: o.Log,
@@ -104,8 +114,18 @@ func New(o Options) (*Worker, error) {
 	// Two servers, so that a code never waits for a notice to make room. The
 	// codes' looks every 10 ms, which is what a person waits for; the notices'
 	// may take its time, and so costs an idle machine nothing.
-	w.codes = w.server(outbox.Codes, codeSenders, 10*time.Millisecond)
-	w.notices = w.server(outbox.Notices, noticeSenders, 200*time.Millisecond)
+	w.codes = w.server(string(outbox.Codes), codeSenders, 10*time.Millisecond)
+	w.notices = w.server(string(outbox.Notices), noticeSenders, 200*time.Millisecond)
+	w.hooks = webhook.NewLedger(o.DB, o.Keys.Mail)
+	w.told = &relay{
+		what: "webhook", key: trace.WebhookKey, from: webhooks{w.hooks}, half: postsEach / 2,
+		timeout: postTimeout, client: w.client, trace: o.Trace, log: o.Log, wake: make(chan struct{}, 1),
+	}
+	w.post = &posting{
+		db: o.DB, ledger: w.hooks, poster: webhook.NewPoster(webhook.NewReach(o.Config.WebhookAllowPrivate), nil),
+		done: w.told.delivered, trace: o.Trace, log: o.Log,
+	}
+	w.posts = w.server(webhookQueue, postsAtAll, 200*time.Millisecond)
 	return w, nil
 }
 
@@ -115,10 +135,10 @@ const (
 	noticeSenders = 6
 )
 
-func (w *Worker) server(queue outbox.Queue, senders int, every time.Duration) *asynq.Server {
+func (w *Worker) server(queue string, senders int, every time.Duration) *asynq.Server {
 	return asynq.NewServerFromRedisClient(w.redis, asynq.Config{
 		Concurrency:              senders,
-		Queues:                   map[string]int{string(queue): 1},
+		Queues:                   map[string]int{queue: 1},
 		TaskCheckInterval:        every,
 		DelayedTaskCheckInterval: 200 * time.Millisecond,
 		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return time.Second },
@@ -131,8 +151,8 @@ func (w *Worker) server(queue outbox.Queue, senders int, every time.Duration) *a
 // Run works until ctx ends, then finishes what it has begun. What it has not
 // begun stays in the outbox.
 func (w *Worker) Run(ctx context.Context) error {
-	for _, s := range []*asynq.Server{w.codes, w.notices} {
-		if err := s.Start(w.deliver); err != nil {
+	for s, h := range map[*asynq.Server]asynq.Handler{w.codes: w.deliver, w.notices: w.deliver, w.posts: w.post} {
+		if err := s.Start(h); err != nil {
 			return fmt.Errorf("start worker: %w", err)
 		}
 	}
@@ -140,12 +160,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.listen(ctx) })
 	wg.Go(func() { w.relay.run(ctx) })
+	wg.Go(func() { w.told.run(ctx) }) // by its tick: nobody waits at a screen for it
 	wg.Go(func() { w.sweep(ctx) })
 	wg.Go(func() { room(ctx, w.db, w.chores, w.log) })
 	<-ctx.Done()
 	wg.Wait() // nothing more is offered
 	wg.Go(w.codes.Shutdown)
 	wg.Go(w.notices.Shutdown)
+	wg.Go(w.posts.Shutdown)
 	wg.Wait()
 	w.sender.Close()
 	w.log.Info("worker stopped")

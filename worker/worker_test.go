@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -45,6 +46,7 @@ type house struct {
 	smtp   string // the box, or what a test puts in its place
 	log    *lines
 	terms  outbox.Terms
+	reach  []netip.Prefix // of webhooks; nil: 127.0.0.1
 }
 
 func build(t *testing.T) *house {
@@ -79,6 +81,8 @@ func settings(smtp string) (*config.Config, error) {
 		Brand:    config.Brand{Name: "Latchkey"},
 		SMTP:     config.SMTP{Host: host, Port: n, TLS: config.NoTLS},
 		MailFrom: mail.Address{Name: "Latchkey", Address: "no-reply@id.example.com"},
+
+		WebhookAllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
 	}, nil
 }
 
@@ -87,6 +91,9 @@ func (h *house) options(t *testing.T) Options {
 	c, err := settings(h.smtp)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if h.reach != nil {
+		c.WebhookAllowPrivate = h.reach
 	}
 	return Options{
 		DB: h.db, DatabaseURL: h.url, RedisURL: h.redis.URL, Keys: h.keys, Config: c,

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"latchkey/internal/account"
 	"latchkey/internal/edge"
@@ -11,6 +12,7 @@ import (
 	"latchkey/internal/rotation"
 	"latchkey/internal/seal"
 	"latchkey/internal/session"
+	"latchkey/internal/webhook"
 )
 
 // KeyRows counts the live rows of all tables by the key that they need. The
@@ -19,7 +21,7 @@ import (
 func KeyRows(ctx context.Context, db *pg.DB) ([]seal.Carried, error) {
 	var out []seal.Carried
 	for _, count := range []func(context.Context, *pg.DB) ([]seal.Carried, error){
-		factor.KeyRows, mail.KeyRows, session.KeyRows, account.KeyRows, edge.KeyRows,
+		factor.KeyRows, mail.KeyRows, session.KeyRows, account.KeyRows, edge.KeyRows, webhook.KeyRows,
 	} {
 		rows, err := count(ctx, db)
 		if err != nil {
@@ -34,7 +36,7 @@ func KeyRows(ctx context.Context, db *pg.DB) ([]seal.Carried, error) {
 // anew; none for purposes whose digests only their owners could repeat.
 func Columns(keys *seal.Keys, purpose string) []rotation.Column {
 	var out []rotation.Column
-	for _, c := range append(factor.Columns(keys), mail.Column(keys)) {
+	for _, c := range slices.Concat(factor.Columns(keys), webhook.Columns(keys), []rotation.Column{mail.Column(keys)}) {
 		if c.Purpose == purpose {
 			out = append(out, c)
 		}

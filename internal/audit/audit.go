@@ -1,5 +1,6 @@
 // Package audit writes down who did what to whom: append-only events, in the
-// transaction of the change that they describe.
+// transaction of the change that they describe. What endpoints asked to hear of
+// is queued for them in the same statement.
 package audit
 
 import (
@@ -38,6 +39,8 @@ type Event struct {
 	Action  string    // "method_on", "sign_in", …
 	Subject uuid.UUID // the user it is about, zero if none
 	Data    map[string]any
+
+	Webhook uuid.UUID // told whatever it asked for: an admin tries it; zero: none
 }
 
 // RecordTx appends an event in the caller's transaction: change and event
@@ -49,6 +52,9 @@ func RecordTx(ctx context.Context, tx *pg.Tx, by Actor, e Event) error {
 		if data, err = json.Marshal(e.Data); err != nil {
 			return fmt.Errorf("encode event %s: %w", e.Action, err)
 		}
+	}
+	if e.told() {
+		return recordAndTellTx(ctx, tx, by, e, string(data))
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO events (at, action, actor_kind, actor_id, subject_id, address, device, data)

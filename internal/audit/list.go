@@ -37,6 +37,10 @@ type lineRow struct {
 	Data      []byte        `db:"data"`
 }
 
+func (r lineRow) line() Line {
+	return Line{r.ID, r.At.UTC(), r.Action, r.ActorKind, r.ActorID.UUID, r.Subject.UUID, r.Address, r.Device, r.Data}
+}
+
 // Of lists the events about a user, newest first: at most limit of those
 // before the given id; 0 starts at the newest.
 func Of(ctx context.Context, q pg.Q, user uuid.UUID, before int64, limit int) ([]Line, error) {
@@ -50,9 +54,21 @@ func Of(ctx context.Context, q pg.Q, user uuid.UUID, before int64, limit int) ([
 	}
 	out := make([]Line, len(rows))
 	for i, r := range rows {
-		out[i] = Line{r.ID, r.At.UTC(), r.Action, r.ActorKind, r.ActorID.UUID, r.Subject.UUID, r.Address, r.Device, r.Data}
+		out[i] = r.line()
 	}
 	return out, nil
+}
+
+// ByID reads one event; its instant finds the partition.
+func ByID(ctx context.Context, q pg.Q, id int64, at time.Time) (Line, error) {
+	var r lineRow
+	err := q.GetContext(ctx, &r, `
+		SELECT id, at, action, actor_kind, actor_id, subject_id, address, device, data
+		FROM events WHERE id = $1 AND at = $2`, id, at)
+	if err != nil {
+		return Line{}, fmt.Errorf("read event: %w", err)
+	}
+	return r.line(), nil
 }
 
 // SeenTx says whether an action was ever recorded for a user, and whether it

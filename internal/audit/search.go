@@ -43,7 +43,7 @@ func Search(ctx context.Context, q pg.Q, f Filter, before int64, limit int) ([]L
 	}
 	out := make([]Line, len(rows))
 	for i, r := range rows {
-		out[i] = Line{r.ID, r.At.UTC(), r.Action, r.ActorKind, r.ActorID.UUID, r.Subject.UUID, r.Address, r.Device, r.Data}
+		out[i] = r.line()
 	}
 	return out, nil
 }

@@ -26,6 +26,8 @@ type Config struct {
 	IPLimitsExempt []netip.Prefix
 	Brand          Brand
 
+	WebhookAllowPrivate []netip.Prefix // addresses that are no one else's, which webhooks may reach
+
 	DatabaseURL Secret // holds a password
 	RedisURL    Secret
 	Keyset      Secret // JSON: purpose → Tink keyset

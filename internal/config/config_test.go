@@ -128,6 +128,8 @@ func TestBadSettingIsNamedWithAWayOut(t *testing.T) {
 		{"sign-up", "SIGN_UP", "open or closed", func(in *config.Input) { in.SignUp = "yes" }},
 		{"limits", "IP_LIMITS", "on or off", func(in *config.Input) { in.IPLimits = "maybe" }},
 		{"exempt", "IP_LIMITS_EXEMPT", "no network", func(in *config.Input) { in.IPLimitsExempt = "10.0.0.0/33" }},
+		{"private", "WEBHOOK_ALLOW_PRIVATE", "no network", func(in *config.Input) { in.WebhookAllow = "intranet" }},
+		{"everything", "WEBHOOK_ALLOW_PRIVATE", "your receivers only", func(in *config.Input) { in.WebhookAllow = "10.0.0.0/8,::/0" }},
 		{"brand name", "BRAND_NAME", "colon", func(in *config.Input) { in.BrandName = "A:B" }},
 		{"colour", "BRAND_COLOR", "#1a56db", func(in *config.Input) { in.BrandColor = "blue" }},
 		{"logo", "BRAND_LOGO_FILE", ".svg", func(in *config.Input) { in.BrandLogoFile = "logo.exe" }},

@@ -22,6 +22,7 @@ type SiteInput struct {
 	BrandName     string `name:"brand-name" env:"BRAND_NAME" group:"site" placeholder:"NAME" help:"Name shown on pages, in mails and in authenticator apps (default Latchkey)."`
 	BrandLogoFile string `name:"brand-logo-file" env:"BRAND_LOGO_FILE" group:"site" placeholder:"FILE" help:"Logo for the pages: .svg, .png or .webp, at most 256 KiB."`
 	BrandColor    string `name:"brand-color" env:"BRAND_COLOR" group:"site" placeholder:"#RRGGBB" help:"Colour of buttons and links."`
+	WebhookAllow  string `name:"webhook-allow-private" env:"WEBHOOK_ALLOW_PRIVATE" group:"site" placeholder:"CIDRS" help:"Private networks that webhooks may reach, by http:// too, such as 10.1.2.0/24 (default: none)."`
 	SupportEmail  string `name:"support-email" env:"SUPPORT_EMAIL" group:"site" placeholder:"EMAIL" help:"Address that pages and mails name when someone needs help."`
 }
 

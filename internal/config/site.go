@@ -21,6 +21,12 @@ var (
 func (l *loader) site(in SiteInput) {
 	l.cfg.BaseURL = l.baseURL(in.BaseURL)
 	l.cfg.MetricsListen = l.address("METRICS_LISTEN", in.MetricsListen, "")
+	l.cfg.WebhookAllowPrivate = l.prefixes("WEBHOOK_ALLOW_PRIVATE", in.WebhookAllow)
+	for _, p := range l.cfg.WebhookAllowPrivate {
+		if p.Bits() == 0 {
+			l.faults.Add("WEBHOOK_ALLOW_PRIVATE", "holds %s, which is every address: name the networks of your receivers only", p)
+		}
+	}
 	l.brand(in)
 }
 

@@ -264,6 +264,9 @@ func (f *Flow) newDevice(ctx context.Context, s *step) error {
 	if err != nil || !ever || (here && s.front == session.Bearer) {
 		return err
 	}
+	if err := audit.RecordTx(ctx, s.tx, s.by, audit.Event{Action: "new_device", Subject: s.user.ID}); err != nil {
+		return err
+	}
 	return f.Judge.TellTx(ctx, s.tx, s.user, func(notMe string) mail.Kind {
 		return mail.NewDevice{Device: s.by.Device, Address: s.by.Address, At: s.tx.Now, NotMe: notMe}
 	})

@@ -16,6 +16,7 @@ const (
 	RequestKey = "latchkey.request_id"
 	MailKey    = "latchkey.mail"
 	KindKey    = "latchkey.mail.kind"
+	WebhookKey = "latchkey.webhook"
 	OutcomeKey = "latchkey.outcome"
 )
 
@@ -23,7 +24,7 @@ const (
 // addresses and browsers of callers, and whole messages of errors.
 var toldKeys = []attribute.Key{
 	"http.request.method", "http.response.status_code", "http.route", "url.scheme", "db.system.name", "error.type",
-	RequestKey, MailKey, KindKey, OutcomeKey, "latchkey.problem",
+	RequestKey, MailKey, KindKey, WebhookKey, OutcomeKey, "latchkey.problem",
 }
 
 // told hands spans on with what is in the list, and nothing else: no events,

@@ -38,6 +38,7 @@ var actions = map[string]string{
 	"code_refused":              "web.event.code_refused",
 	"confirmed":                 "web.event.confirmed",
 	"frozen":                    "web.event.frozen",
+	"new_device":                "web.event.new_device",
 	"method_on":                 "web.event.method_on",
 	"method_off":                "web.event.method_off",
 	"two_factor_off":            "web.event.two_factor_off",
