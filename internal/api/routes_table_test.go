@@ -213,6 +213,13 @@ func TestEveryMutatingRouteAnswersEveryCallerAsDocumented(t *testing.T) {
 // ask makes the people of one cell and has them call.
 func (h *house) ask(route string, row routeRow, who string) string {
 	h.t.Helper()
+	answer := h.ready(route, row, who)()
+	return strings.TrimSpace(status(answer.Status) + " " + answer.Problem().Code)
+}
+
+// ready makes the people of one cell and gives their call.
+func (h *house) ready(route string, row routeRow, who string) func() *apitest.Response {
+	h.t.Helper()
 	traits := slices.Clone(row.traits)
 	if !row.enrols {
 		traits = append([]trait{withApp}, traits...)
@@ -266,8 +273,7 @@ func (h *house) ask(route string, row routeRow, who string) string {
 	if row.header[0] != "" {
 		call = call.Header(row.header[0], row.header[1])
 	}
-	answer := call.Do(method, path, body)
-	return strings.TrimSpace(status(answer.Status) + " " + answer.Problem().Code)
+	return func() *apitest.Response { return call.Do(method, path, body) }
 }
 
 // session makes one straight through the store.

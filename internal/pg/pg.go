@@ -46,6 +46,9 @@ type Options struct {
 
 	// OpenDB stands in for sql.OpenDB, to trace what goes through the pool.
 	OpenDB func(driver.Connector) *sql.DB
+
+	// Before is asked before each statement, for tests that let one fail.
+	Before func(query string) error
 }
 
 // Open makes a pool for a postgres:// URL. It does not wait for the server:
@@ -81,7 +84,7 @@ func Open(url string, o Options) (*DB, error) {
 	if o.StatementTimeout > 0 {
 		conn.Dialer(answering{limit: o.StatementTimeout + limitSlack/2})
 	}
-	db := sqlx.NewDb(o.OpenDB(preparing{conn}), "postgres")
+	db := sqlx.NewDb(o.OpenDB(preparing{conn, o.Before}), "postgres")
 	db.SetMaxOpenConns(o.MaxConns)
 	db.SetMaxIdleConns(o.MaxConns)
 	db.SetConnMaxLifetime(30 * time.Minute)

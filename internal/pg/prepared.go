@@ -14,7 +14,10 @@ const maxPrepared = 500
 // Unprepared, lib/pq parses a statement anew at every call: twice the round
 // trips, and nearly twice the work in Postgres. The cache belongs to the
 // connection, so a transaction never waits for a second one.
-type preparing struct{ driver.Connector }
+type preparing struct {
+	driver.Connector
+	before func(query string) error
+}
 
 func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	c, err := p.Connector.Connect(ctx)
@@ -25,7 +28,7 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("driver connection %T lacks a method", c)
 	}
-	return &conn{wholeConn: whole, kept: map[string]wholeStmt{}}, nil
+	return &conn{wholeConn: whole, kept: map[string]wholeStmt{}, before: p.before}, nil
 }
 
 // wholeConn is what a connection of lib/pq can do.
@@ -49,7 +52,8 @@ type wholeStmt interface {
 
 type conn struct {
 	wholeConn
-	kept map[string]wholeStmt
+	kept   map[string]wholeStmt
+	before func(query string) error
 }
 
 // QueryContext reads through a kept statement.
@@ -79,6 +83,11 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 // stmt finds or makes the statement of a text; nil: run it unprepared, as a
 // text without arguments, which may hold several statements.
 func (c *conn) stmt(ctx context.Context, query string, args []driver.NamedValue) (wholeStmt, error) {
+	if c.before != nil {
+		if err := c.before(query); err != nil {
+			return nil, err
+		}
+	}
 	if len(args) == 0 {
 		return nil, nil
 	}

@@ -53,6 +53,12 @@ func StatementTimeout(d time.Duration) Option {
 	return func(s *settings) { s.pool.StatementTimeout = d }
 }
 
+// Before is asked before each statement of the pool; its error is the
+// statement's, which then never reaches the server.
+func Before(f func(query string) error) Option {
+	return func(s *settings) { s.pool.Before = f }
+}
+
 // New opens a fresh database, closed and dropped when the test ends.
 func New(t testing.TB, options ...Option) *pg.DB {
 	t.Helper()
