@@ -136,14 +136,12 @@ func (c *Client) Try(method, path string, body any) (*Response, error) {
 	if host := c.header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	op, fault := contract().find(method, req.URL.Path)
-	if fault == nil {
-		fault = op.fitsRequest(req, raw)
+	if c.bad {
+		req = req.WithContext(OnPurpose(req.Context()))
 	}
-	if fault != nil && !c.bad {
-		c.t.Errorf("%s %s: the request does not fit openapi.yaml: %v", method, path, fault)
-	}
-	res, err := c.http.Do(req)
+	watched := *c.http
+	watched.Transport = Transport{Tell: func(err error) { c.t.Helper(); c.t.Errorf("%v", err) }}
+	res, err := watched.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -152,14 +150,7 @@ func (c *Client) Try(method, path string, body any) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Response{t: c.t, call: method + " " + path, Status: res.StatusCode, Header: res.Header, Body: answer}
-	if err := op.fitsAnswer(req, raw, res, answer); err != nil {
-		c.t.Errorf("%s: the answer %d does not fit openapi.yaml: %v\n%s", r.call, r.Status, err, r.shown())
-	}
-	if err := headersFit(res); err != nil {
-		c.t.Errorf("%s: %v", r.call, err)
-	}
-	return r, nil
+	return &Response{t: c.t, call: method + " " + path, Status: res.StatusCode, Header: res.Header, Body: answer}, nil
 }
 
 func encode(body any) ([]byte, error) {

@@ -151,10 +151,12 @@ func (r *Response) Texts(path string) []string {
 	return out
 }
 
-// shown is the body as a failure prints it.
-func (r *Response) shown() string {
-	if len(r.Body) > 2000 {
-		return string(r.Body[:2000]) + "…"
+func (r *Response) shown() string { return shown(r.Body) }
+
+// shown is a body as a failure prints it.
+func shown(body []byte) string {
+	if len(body) > 2000 {
+		return string(body[:2000]) + "…"
 	}
-	return string(r.Body)
+	return string(body)
 }
