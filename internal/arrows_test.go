@@ -90,6 +90,7 @@ var arrows = map[string][]string{
 	// Help for tests, which nothing else may import.
 	"pg/pgtest":   {"pg", "devstack", "migrations"},
 	"api/apitest": {"api"},
+	"api/client":  {}, // may be taken elsewhere: the standard library alone
 	"web/browser": {}, // tests only
 	"attack":      {}, // tests only
 	"sso/ssotest": {},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -16,6 +17,8 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/account"
+	"latchkey/internal/api/apitest"
+	"latchkey/internal/api/client"
 	"latchkey/internal/app"
 	"latchkey/internal/audit"
 	"latchkey/internal/config"
@@ -27,25 +30,27 @@ import (
 
 const testPassword = "quiet otters drift at 5"
 
+// watched sends to servers of tests by the name that production says BASE_URL
+// has, and holds all of it against openapi.yaml.
+var watched = &http.Client{Transport: apitest.Transport{Base: asLocalhost{}}}
+
+type asLocalhost struct{}
+
+func (asLocalhost) RoundTrip(req *http.Request) (*http.Response, error) {
+	req.Host = "localhost:8080"
+	return http.DefaultTransport.RoundTrip(req)
+}
+
 // caller asks a running server by its API.
 type caller struct{ base, token string }
 
+func (c caller) client() *client.Client {
+	return client.New(c.base, client.HTTP(watched), client.Token(c.token))
+}
+
 // ask gives the status and the answer; 0 where the server could not be asked.
 func (c caller) ask(method, path string, body any) (int, map[string]any) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return 0, nil
-	}
-	req, err := http.NewRequest(method, c.base+"/api/v1"+path, bytes.NewReader(raw))
-	if err != nil {
-		return 0, nil
-	}
-	req.Host = "localhost:8080" // as production says BASE_URL is
-	req.Header.Set("Content-Type", "application/json")
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := c.send(method, path, body)
 	if err != nil {
 		return 0, map[string]any{"error": err.Error()}
 	}
@@ -55,18 +60,41 @@ func (c caller) ask(method, path string, body any) (int, map[string]any) {
 	return res.StatusCode, out
 }
 
+// send asks and gives the answer as it came.
+func (c caller) send(method, path string, body any) (*http.Response, error) {
+	var sent io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		sent = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequest(method, c.base+apitest.Prefix+path, sent)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	return watched.Do(req)
+}
+
 // signIn does both steps and gives the session; method may be empty.
 func (c caller) signIn(email, password, method, code string) (session caller, err error) {
-	status, ans := c.ask("POST", "/sign-ins", map[string]any{"email": email, "password": password})
-	if status == http.StatusOK && method != "" {
-		token, _ := ans["sign_in_token"].(string)
-		status, ans = caller{c.base, token}.ask("POST", "/sign-ins/current/verify", map[string]any{"method": method, "code": code})
+	ctx := context.Background()
+	in, err := c.client().SignIn(ctx, client.SignInRequest{Email: email, Password: password})
+	if err == nil && method != "" {
+		in, err = c.client().As(in.SignInToken).Verify(ctx, client.VerifyRequest{Method: client.Method(method), Code: code})
 	}
-	token, _ := ans["session_token"].(string)
-	if status != http.StatusOK || token == "" {
-		return caller{}, fmt.Errorf("sign in of %s by %q: %d %v", email, method, status, ans)
+	if err == nil && in.Status != client.Complete {
+		err = fmt.Errorf("%+v", in)
 	}
-	return caller{c.base, token}, nil
+	if err != nil {
+		return caller{}, fmt.Errorf("sign in of %s by %q: %w", email, method, err)
+	}
+	return caller{c.base, in.SessionToken}, nil
 }
 
 // resident is somebody who was there before the test begins.

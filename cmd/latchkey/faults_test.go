@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -283,22 +282,4 @@ func parentOf(t *testing.T, pid int) int {
 	}
 	t.Fatal("no parent")
 	return 0
-}
-
-// send asks and gives the answer as it came.
-func (c caller) send(method, path string, body any) (*http.Response, error) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequest(method, c.base+"/api/v1"+path, strings.NewReader(string(raw)))
-	if err != nil {
-		return nil, err
-	}
-	req.Host = "localhost:8080"
-	req.Header.Set("Content-Type", "application/json")
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	return http.DefaultClient.Do(req)
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/api/apitest"
 	"latchkey/internal/pg/pgtest"
 )
 
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(beLatchkey) == "1" {
 		main()
 	}
-	os.Exit(pgtest.Main(m))
+	os.Exit(apitest.Exit(pgtest.Main(m)))
 }
 
 // slack is how many times longer than on a quiet machine anything may take

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"latchkey/internal/account"
+	"latchkey/internal/api/apitest"
 	"latchkey/internal/audit"
 	"latchkey/internal/devstack"
 	"latchkey/internal/pg/pgtest"
@@ -174,7 +175,9 @@ func TestOneCodeIsOneTrace(t *testing.T) {
 	v.ask("POST", "/api/v1/sign-ins", map[string]any{"email": ada, "password": "sesame open now"}, "", 401)
 	v.ask("POST", "/api/v1/sign-ins/current/verify", map[string]any{"method": "email", "code": "917364"}, token, 422)
 	done := v.ask("POST", "/api/v1/sign-ins/current/verify", map[string]any{"method": "email", "code": code}, token, 200)["session_token"].(string)
-	waitFor(t, func() bool { return strings.Contains(sink.text(), "wrong_code") && strings.Contains(sink.text(), "wrong_credentials") })
+	waitFor(t, func() bool {
+		return strings.Contains(sink.text(), "wrong_code") && strings.Contains(sink.text(), "wrong_credentials")
+	})
 	if got := sink.of(strings.Repeat("e", 32)); len(got) != 0 {
 		t.Errorf("a stranger's trace was continued by %q", got[0].Name)
 	}
@@ -214,9 +217,12 @@ type traced struct {
 
 func (v *traced) ask(method, path string, body any, bearer string, want int) map[string]any {
 	v.t.Helper()
-	raw, err := json.Marshal(body)
-	if err != nil {
-		v.t.Fatal(err)
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			v.t.Fatal(err)
+		}
 	}
 	req, err := http.NewRequest(method, v.base+path, bytes.NewReader(raw))
 	if err != nil {
@@ -234,7 +240,12 @@ func (v *traced) ask(method, path string, body any, bearer string, want int) map
 	if v.from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(v.from)}
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+	if want == http.StatusNotFound { // a path that there is not
+		req = req.WithContext(apitest.OnPurpose(req.Context()))
+	}
+	client := &http.Client{Transport: apitest.Transport{
+		Base: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}, Tell: func(err error) { v.t.Error(err) },
+	}}
 	res, err := client.Do(req)
 	if err != nil {
 		v.t.Fatal(err)

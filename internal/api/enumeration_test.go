@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/account"
+	"latchkey/internal/api/apitest"
 	"latchkey/internal/pg"
 	"latchkey/internal/pg/pgtest"
 )
@@ -170,7 +171,7 @@ func newPorch(t *testing.T) *porch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.http = &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+	p.http = &http.Client{Transport: apitest.Transport{}, Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	asks := p.person()

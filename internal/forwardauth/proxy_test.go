@@ -208,7 +208,7 @@ func (f *front) holds() {
 		t.Errorf("bypass: %d %s", status, seen)
 	}
 	for _, path := range []string{"/public/../vault", "/public/%2e%2e/vault", "/public//../vault", "/public/..;/vault"} {
-		if status, _, seen := f.browse("GET", path, in, ""); status != 403 && status != 400 {
+		if status, _, seen := f.browse("GET", path, in, ""); status < 400 { // Traefik makes /vault of some, and is told to sign in
 			t.Errorf("%s: %d %s", path, status, seen)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -192,5 +193,30 @@ func Routes() []string {
 		out = append(out, op.route.Method+" "+Prefix+op.route.Path)
 	}
 	slices.Sort(out)
+	return out
+}
+
+// Operations lists the operationId of every described call.
+func Operations() []string {
+	var out []string
+	for _, op := range contract().ops {
+		out = append(out, op.route.Operation.OperationID)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Schemas gives the fields of every described object, sorted, by its name.
+func Schemas() map[string][]string {
+	out := map[string][]string{}
+	for name, s := range contract().doc.Components.Schemas {
+		fields := slices.Collect(maps.Keys(s.Value.Properties))
+		for _, one := range s.Value.OneOf {
+			fields = slices.AppendSeq(fields, maps.Keys(one.Value.Properties))
+		}
+		if slices.Sort(fields); len(fields) > 0 {
+			out[name] = fields
+		}
+	}
 	return out
 }
