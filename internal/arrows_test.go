@@ -128,7 +128,7 @@ var libraries = map[string][]string{
 	"github.com/google/go-cmp":        {},
 	"github.com/makiuchi-d/gozxing":   {},
 	"github.com/stretchr/testify":     {},
-	"github.com/zitadel/oidc":         {},
+	"github.com/zitadel/oidc":         {"sso/ssotest"},
 	"github.com/coreos/go-oidc":       {"sso"},
 	"golang.org/x/oauth2":             {"sso"},
 	"go.uber.org/goleak":              {},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -162,6 +163,9 @@ func (of *provider) judge(ctx context.Context, m *metadata, t Trip, token *oauth
 	id, err := m.Verifier(&oidc.Config{
 		ClientID: of.ClientID, SupportedSigningAlgs: signed, Now: func() time.Time { return now },
 	}).Verify(ctx, raw)
+	if err != nil && strings.Contains(err.Error(), "fetching keys") { // the library gives no other sign
+		return Proof{}, silentError{errors.New("its keys can't be read")}
+	}
 	if err != nil {
 		return Proof{}, err
 	}

@@ -123,7 +123,7 @@ func plain(s string) string {
 const (
 	callTime     = 4 * time.Second // one call to a provider
 	returnTime   = 8 * time.Second // all that follow a return
-	retryAfter   = 5 * time.Second // after a discovery that failed
+	retryAfter   = time.Second     // after a discovery that failed
 	refreshAfter = time.Hour       // endpoints and keys are read anew: a key taken back ends with it
 	answerBytes  = 1 << 20
 	headerBytes  = 64 << 10

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,25 @@ type house struct {
 	keys  *seal.Keys
 	app   *app.App
 	base  string
+	log   *lockedBuffer
+}
+
+// lockedBuffer is a log that several requests write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 const password = "quiet otters drift at 5"
@@ -62,7 +82,7 @@ var passwordHash = sync.OnceValue(func() string {
 // newHouse starts the service; set changes its settings.
 func newHouse(t testing.TB, set ...func(*config.Config)) *house {
 	t.Helper()
-	h := &house{t: t, clock: pgtest.NewClock("2026-03-02 12:00:05"), keys: keyset()}
+	h := &house{t: t, clock: pgtest.NewClock("2026-03-02 12:00:05"), keys: keyset(), log: &lockedBuffer{}}
 	h.db = pgtest.New(t, pgtest.WithClock(h.clock))
 	srv := httptest.NewUnstartedServer(nil)
 	h.base = "http://" + srv.Listener.Addr().String()
@@ -77,7 +97,7 @@ func newHouse(t testing.TB, set ...func(*config.Config)) *house {
 	for _, s := range set {
 		s(cfg)
 	}
-	h.app, err = app.New(t.Context(), app.Options{Config: cfg, DB: h.db, Keys: h.keys, Log: slog.New(slog.DiscardHandler)})
+	h.app, err = app.New(t.Context(), app.Options{Config: cfg, DB: h.db, Keys: h.keys, Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}

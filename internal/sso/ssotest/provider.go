@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -49,12 +50,13 @@ type Provider struct {
 	keys  []jose.JSONWebKey // the last one signs
 	codes map[string]url.Values
 	asked map[string]int
+	over  chan struct{}
 }
 
 // New starts a provider that reads the clock.
 func New(t testing.TB, now func() time.Time) *Provider {
 	t.Helper()
-	p := &Provider{t: t, now: now, codes: map[string]url.Values{}, asked: map[string]int{}, Claims: map[string]any{}}
+	p := &Provider{t: t, now: now, codes: map[string]url.Values{}, asked: map[string]int{}, over: make(chan struct{}), Claims: map[string]any{}}
 	p.Rotate()
 	mux := http.NewServeMux()
 	for path, do := range map[string]http.HandlerFunc{
@@ -72,6 +74,7 @@ func New(t testing.TB, now func() time.Time) *Provider {
 	}
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
+	t.Cleanup(func() { close(p.over) }) // first: who is stalled holds the server
 	p.Issuer = srv.URL
 	return p
 }
@@ -86,6 +89,15 @@ func (p *Provider) Rotate() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keys = []jose.JSONWebKey{{Key: key, KeyID: rand.Text(), Algorithm: string(jose.ES256), Use: "sig"}}
+}
+
+// Stall answers nothing until the caller is gone.
+func (p *Provider) Stall(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // until then the server does not look for a hang-up
+	select {
+	case <-r.Context().Done():
+	case <-p.over:
+	}
 }
 
 // Asked is how often a path was.
