@@ -1,11 +1,16 @@
 package factor
 
 import (
+	"crypto/rand"
 	"encoding/base32"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,7 +62,8 @@ func TestRFC6238Vectors(t *testing.T) {
 	}
 }
 
-// Another implementation, written by other people, agrees.
+// Another implementation, written by other people, agrees: over a thousand
+// random secrets, each at a random time and the nine steps after it.
 func TestCodesAgreeWithOathtool(t *testing.T) {
 	t.Parallel()
 	tool, err := exec.LookPath("oathtool")
@@ -67,17 +73,54 @@ func TestCodesAgreeWithOathtool(t *testing.T) {
 		}
 		t.Skip("oathtool is not installed")
 	}
-	for i := range 20 {
-		secret, now := NewAppSecret(), time.Unix(1767322984+int64(i)*86_407, 0).UTC()
-		out, err := exec.Command(tool, "--totp", "--base32", "--now="+now.Format("2006-01-02 15:04:05 UTC"), secret).Output()
-		if err != nil {
-			t.Fatal(err)
+	const secrets, more = 1000, 9
+	var others sync.WaitGroup
+	next := make(chan int)
+	for range 2 * runtime.GOMAXPROCS(0) {
+		others.Go(func() {
+			for range next {
+				agree(t, tool, NewAppSecret(), randomStep(t), more)
+			}
+		})
+	}
+	for i := range secrets {
+		next <- i
+	}
+	close(next)
+	others.Wait()
+}
+
+// agree compares the codes of a secret at a step and at some more after it.
+func agree(t *testing.T, tool, secret string, first Step, more int) {
+	begin := time.Unix(int64(first)*30+int64(first)%30, 0).UTC() // anywhere in the step
+	out, err := exec.Command(tool, "--totp", "--base32", "--window="+strconv.Itoa(more),
+		"--now="+begin.Format("2006-01-02 15:04:05 UTC"), secret).Output()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	codes := strings.Fields(string(out))
+	if len(codes) != more+1 {
+		t.Errorf("%d codes of %s", len(codes), out)
+	}
+	for i, code := range codes {
+		now := begin.Add(time.Duration(i) * 30 * time.Second)
+		if ours, err := CodeAt(secret, first+Step(i)); err != nil || ours != code {
+			t.Errorf("%s at %s: %s, oathtool says %s (%v)", secret, now, ours, code, err)
 		}
-		want := strings.TrimSpace(string(out))
-		if step, ok := MatchStep(secret, want, now, 0, 0); !ok || step != StepAt(now) {
-			t.Errorf("%s at %s: %s is not accepted (%d, %v)", secret, now, want, step, ok)
+		if step, ok := MatchStep(secret, code, now, 0, 0); !ok || step != first+Step(i) {
+			t.Errorf("%s at %s: %s is not accepted (%d, %v)", secret, now, code, step, ok)
 		}
 	}
+}
+
+// randomStep is one of the years from 1970 to 2100.
+func randomStep(t *testing.T) Step {
+	var b [4]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		t.Error(err)
+	}
+	return Step(binary.BigEndian.Uint32(b[:]) / 30)
 }
 
 func TestOnlyStepsInsideTheWindowMatch(t *testing.T) {

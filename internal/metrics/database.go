@@ -17,7 +17,7 @@ var (
 	readable = prometheus.NewDesc("latchkey_database_up", "1 when the database answered this scrape.", nil, nil)
 	mails    = prometheus.NewDesc("latchkey_mails_last_hour", "Mails queued in the last hour, by kind and what became of them. The same from every process.", []string{"kind", "state"}, nil)
 	waiting  = prometheus.NewDesc("latchkey_mails_queued", "Mails that wait to be sent and are still of use, by queue. The same from every process.", []string{"queue"}, nil)
-	age      = prometheus.NewDesc("latchkey_mail_queue_age_seconds", "How long the oldest of them is due, by queue. The same from every process.", []string{"queue"}, nil)
+	age      = prometheus.NewDesc("latchkey_mail_queue_age_seconds", "Age of the oldest of them, by queue. The same from every process.", []string{"queue"}, nil)
 	events   = prometheus.NewDesc("latchkey_events_last_hour", "Events of the audit log in the last hour, by action. The same from every process.", []string{"action"}, nil)
 )
 

@@ -46,12 +46,30 @@ func exist(t *testing.T, text, where, expr string) {
 		t.Errorf("%s: no metric in %s", where, expr)
 	}
 	for _, name := range found {
-		if name != "up" && !strings.Contains(text, "\n# TYPE "+histograms.ReplaceAllString(name, "")+" ") && !strings.Contains(text, "\n# TYPE "+name+" ") {
+		if !told(text, name) {
 			t.Errorf("%s: there is no metric %s", where, name)
 		}
 	}
 	if strings.Count(expr, "(") != strings.Count(expr, ")") || strings.Count(expr, "{") != strings.Count(expr, "}") {
 		t.Errorf("%s: unbalanced: %s", where, expr)
+	}
+}
+
+func told(text, name string) bool {
+	return name == "up" || strings.Contains(text, "\n# TYPE "+histograms.ReplaceAllString(name, "")+" ") || strings.Contains(text, "\n# TYPE "+name+" ")
+}
+
+func TestMisspeltMetricsAreMissed(t *testing.T) {
+	t.Parallel()
+	m, _ := worked(t)
+	text := scrape(t, m)
+	for name, want := range map[string]bool{
+		"latchkey_codes_total": true, "latchkey_request_duration_seconds_bucket": true, "go_sql_in_use_connections": true,
+		"latchkey_code_total": false, "latchkey_codes": false, "latchkey_request_duration_bucket": false, "atchkey_codes_total": false,
+	} {
+		if told(text, name) != want {
+			t.Errorf("%s is there: %v", name, !want)
+		}
 	}
 }
 
