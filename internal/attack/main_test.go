@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 var folder string // of the program, once a test asked for it
 
 var program = sync.OnceValues(func() (string, error) {
-	args := []string{"build", "-buildvcs=false"}
+	args := []string{"build", "-buildvcs=false", "-ldflags=-s -w"} // nobody debugs it
 	if overlay := os.Getenv(overlayFile); overlay != "" {
 		// Beside the overlay, for the next case that runs with it.
 		built := filepath.Join(filepath.Dir(overlay), "latchkey")
