@@ -66,23 +66,27 @@ func resetByResend(t *scene) {
 	ada.frozen(next, "app", ada.app())
 }
 
-// countedPerMethod spreads five guesses over every method, two sign-ins and a
-// confirmation; then no method is judged anywhere, right or wrong.
+// countedPerMethod spreads five guesses over the methods, two sign-ins, a
+// confirmation and an enrolment; then nothing is judged anywhere, right or
+// wrong.
 func countedPerMethod(t *scene) {
 	ada := t.person(factor.App, factor.Email)
-	me, first, second, third := ada.session(), ada.open(), ada.open(), ada.open()
+	me, first, second, third := ada.confirmed(), ada.open(), ada.open(), ada.open()
 	code := t.code(ada.email, first.Post("/sign-ins/current/email-code", nil).Want(202).Text("reference"))
 	const nobodys = "0000-0000-0000-0000" // its check symbol fits
 	verify(first, "email", other(code)).WantProblem(422, "wrong_code")
 	verify(first, "recovery_key", nobodys).WantProblem(422, "wrong_code")
 	verify(second, "app", other(ada.codeAt(0))).Want(422)
-	verify(second, "recovery_pass", nobodys).WantProblem(422, "wrong_code")
 	me.Post("/me/confirmations", M{"password": password, "method": "recovery_key", "code": nobodys}).WantProblem(422, "wrong_code")
+	enrolling := &person{t: t, secret: me.Post("/me/two-factor/enrolments", M{"method": "app", "name": "New"}).Want(201).Text("secret")}
+	me.Post("/me/two-factor/enrolments/confirm", M{"method": "app", "code": other(enrolling.codeAt(0))}).Want(422)
 
 	ada.frozen(first, "email", code)
 	ada.frozen(second, "recovery_key", ada.keys[0])
+	ada.frozen(second, "recovery_pass", nobodys)
 	ada.frozen(third, "app", ada.app())
 	me.Post("/me/confirmations", M{"password": password, "method": "recovery_key", "code": ada.keys[0]}).WantProblem(429, "too_many_attempts")
+	me.Post("/me/two-factor/enrolments/confirm", M{"method": "app", "code": enrolling.app()}).WantProblem(429, "too_many_attempts")
 }
 
 // countedPerAddress guesses once from each of five addresses, at the password
@@ -115,16 +119,16 @@ func forgedAddress(t *scene) {
 	forged(61).Post("/password-resets", M{"email": "nobody@example.com"}).WantProblem(429, "too_many_emails")
 }
 
-// goneWithTheCache goes on at another server, which has nothing in its memory
-// and is told of no Redis: as after a restart.
+// goneWithTheCache goes on at another server, which saw none of the guesses and
+// is told of no Redis: as after a restart.
 func goneWithTheCache(t *scene) {
 	ada, eve := t.person(factor.App), t.person()
+	fresh := t.api().At(t.serve(t.T))
 	first, second := ada.open(), ada.open()
 	for i := range 5 {
 		verify([]*apitest.Client{first, second}[i%2], "app", other(ada.codeAt(0))).Want(422)
 		t.signIn(t.api(), eve.email, wrongPassword).WantProblem(401, "wrong_credentials")
 	}
-	fresh := t.api().At(t.serve(t.T))
 	t.waits(fresh, eve.email)
 	token := t.signIn(fresh, ada.email, password).Want(200).Text("sign_in_token")
 	ada.frozen(fresh.As(token), "app", ada.app())
