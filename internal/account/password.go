@@ -46,7 +46,8 @@ var errHash = errors.New("stored password hash can't be used")
 // at once is 2 to 6 times slower in all and takes gigabytes. Call it outside any
 // transaction, which it would hold open for as long as it waits.
 type Passwords struct {
-	Patience time.Duration // how long one may wait for a core
+	Patience time.Duration   // how long one may wait for a core
+	Cost     argon2id.Params // of new hashes; the floor of OWASP outside tests
 
 	slots   chan struct{}
 	waiting atomic.Int32
@@ -59,6 +60,7 @@ func NewPasswords() *Passwords {
 	_, _ = rand.Read(b[:]) // never fails
 	return &Passwords{
 		Patience: hashPatience,
+		Cost:     passwordCost,
 		slots:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		dummy: fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
 			passwordCost.Memory, passwordCost.Iterations, passwordCost.Parallelism,
@@ -78,7 +80,7 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer p.release()
-	return argon2id.CreateHash(password, &passwordCost)
+	return argon2id.CreateHash(password, &p.Cost)
 }
 
 // Verify reports whether the password fits the hash, and whether the hash is
