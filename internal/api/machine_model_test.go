@@ -1,11 +1,6 @@
 package api_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // RFC 6238 as apps do it
-	"encoding/base32"
-	"encoding/binary"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -41,12 +36,12 @@ type mMethod struct {
 }
 
 type mCode struct {
-	purpose, code     string
-	holder            any
-	made, ends, again time.Time
-	tries             int
-	used              bool
-	mailed            []time.Time
+	purpose, code string
+	holder        any // what it was asked for: sign-in, session or user
+	ends, again   time.Time
+	tries         int
+	used          bool
+	mailed        []time.Time
 }
 
 type mSignIn struct {
@@ -64,8 +59,8 @@ type mSession struct {
 }
 
 type mEnrolment struct {
-	id, secret string
-	ends       time.Time
+	secret string
+	ends   time.Time
 }
 
 const right, wrong, used, expired, slip = "right", "wrong_code", "code_used", "code_expired", "slip"
@@ -221,7 +216,7 @@ func (w *world) mail(u *mUser, purpose string, holder any) (want string, fresh *
 		if purpose == "verify_email" {
 			life = 30 * time.Minute
 		}
-		live = &mCode{purpose: purpose, holder: holder, made: w.now, ends: w.now.Add(life)}
+		live = &mCode{purpose: purpose, holder: holder, ends: w.now.Add(life)}
 		u.codes, fresh = append(u.codes, live), live
 	}
 	live.mailed = append(live.mailed, w.now)
@@ -306,17 +301,4 @@ func (u *mUser) unspent() (n int) {
 		}
 	}
 	return n
-}
-
-// totp is RFC 6238 with SHA-1 and six digits, by itself.
-func totp(secret string, step int64) string {
-	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
-	if err != nil {
-		return ""
-	}
-	mac := hmac.New(sha1.New, key)
-	_ = binary.Write(mac, binary.BigEndian, step)
-	sum := mac.Sum(nil)
-	at := sum[len(sum)-1] & 15
-	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:])&0x7fffffff%1_000_000)
 }
