@@ -11,7 +11,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/mac"
 )
 
-func fresh(t *testing.T) ([]byte, *Keys) {
+func fresh(t testing.TB) ([]byte, *Keys) {
 	t.Helper()
 	raw, err := Generate()
 	if err != nil {

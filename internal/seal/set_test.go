@@ -2,6 +2,8 @@ package seal_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,9 +133,12 @@ func TestHeadsNameTheKey(t *testing.T) {
 	if id, ok := seal.KeyOf(k.Codes.Digest("x")); !ok || id != set.Of("codes")[0].ID {
 		t.Errorf("digest: %d %v", id, ok)
 	}
+	if id, ok := seal.KeyOf([]byte{1, 2, 3, 4, 5}); !ok || id != 0x02030405 {
+		t.Errorf("a head alone: %x %v", id, ok)
+	}
 	for _, other := range [][]byte{nil, {1, 2, 3, 4}, {0, 1, 2, 3, 4}} {
-		if _, ok := seal.KeyOf(other); ok {
-			t.Errorf("%v names a key", other)
+		if id, ok := seal.KeyOf(other); ok || id != 0 {
+			t.Errorf("%v names the key %d", other, id)
 		}
 	}
 }
@@ -199,5 +204,122 @@ func TestBrokenSetsAreRefusedWithoutQuotingThem(t *testing.T) {
 	}
 	if _, err := generated(t).Add("doors"); err == nil {
 		t.Error("a key for doors")
+	}
+}
+
+// The list is what `keys status` shows, and what rotation decides by.
+func TestKeysAreListedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	set := generated(t)
+	seals := map[string]bool{"app_secrets": true, "recovery_seal": true, "mail": true, "codes": false, "recovery_keys": false, "tokens": false, "cookies": false}
+	for _, purpose := range seal.Purposes() {
+		list := set.Of(purpose)
+		if want, known := seals[purpose]; !known || len(list) != 1 || list[0].Seals != want || !list[0].Primary || !list[0].Enabled {
+			t.Errorf("%q: %+v", purpose, list)
+		}
+	}
+	if len(set.Keys()) != len(seals) || len(seal.Purposes()) != len(seals) {
+		t.Errorf("%d keys of %q", len(set.Keys()), seal.Purposes())
+	}
+	first := set.Of("mail")[0].ID
+	id, err := set.Add("mail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(says string, list ...seal.Key) {
+		t.Helper()
+		if got := set.Of("mail"); !slices.Equal(got, list) {
+			t.Errorf("%s: %+v", says, got)
+		}
+	}
+	key := func(id uint32, primary, enabled bool) seal.Key {
+		return seal.Key{Purpose: "mail", Seals: true, ID: id, Primary: primary, Enabled: enabled}
+	}
+	want("added", key(first, true, true), key(id, false, true))
+	if err := set.Promote("mail", id); err != nil {
+		t.Fatal(err)
+	}
+	want("promoted", key(first, false, true), key(id, true, true))
+	if err := set.Disable("mail", first); err != nil {
+		t.Fatal(err)
+	}
+	want("disabled", key(first, false, false), key(id, true, true))
+	if err := set.Delete("mail", first); err != nil {
+		t.Fatal(err)
+	}
+	want("deleted", key(id, true, true))
+}
+
+// Two processes are told apart by every step of a rotation.
+func TestEachStepHasItsOwnFingerprint(t *testing.T) {
+	t.Parallel()
+	set := generated(t)
+	first := set.Of("codes")[0].ID
+	seen := map[string]string{}
+	step := func(name string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys(t, set) // has the same
+		mark := set.Fingerprint()
+		if before, again := seen[mark]; again || len(mark) != 8 {
+			t.Errorf("%s: %q, as %q", name, mark, before)
+		}
+		seen[mark] = name
+	}
+	step("generated", nil)
+	id, err := set.Add("codes")
+	step("added", err)
+	step("promoted", set.Promote("codes", id))
+	step("disabled", set.Disable("codes", first))
+	step("deleted", set.Delete("codes", first))
+}
+
+func TestWhatIsNotThereCanNotBeChanged(t *testing.T) {
+	t.Parallel()
+	set := generated(t)
+	before := set.Fingerprint()
+	if id, err := set.Add("passwords"); err == nil || id != 0 {
+		t.Errorf("a key %d for no purpose", id)
+	}
+	for name, change := range map[string]func(string, uint32) error{
+		"promote": set.Promote, "disable": set.Disable, "enable": set.Enable, "delete": set.Delete,
+	} {
+		if change("passwords", set.Of("codes")[0].ID) == nil || change("codes", 1) == nil {
+			t.Errorf("%s: it worked", name)
+		}
+	}
+	if set.Fingerprint() != before {
+		t.Error("it changed all the same")
+	}
+}
+
+// Keysets in each other's places would seal with what must only recognise.
+func TestKeysetsOfTheWrongKindAreNamed(t *testing.T) {
+	t.Parallel()
+	raw, err := seal.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &set); err != nil {
+		t.Fatal(err)
+	}
+	set["mail"], set["codes"] = set["codes"], set["mail"]
+	if raw, err = json.Marshal(set); err != nil {
+		t.Fatal(err)
+	}
+	for _, load := range []func([]byte) error{
+		func(raw []byte) error { _, err := seal.Load(raw); return err },
+		func(raw []byte) error { _, err := seal.ReadSet(raw); return err },
+	} {
+		err := load(raw)
+		if err == nil || !strings.Contains(err.Error(), `"mail": not an encryption`) || !strings.Contains(err.Error(), `"codes": not a MAC`) {
+			t.Errorf("swapped: %v", err)
+		}
+		if err := load([]byte(`[]`)); err == nil || !strings.Contains(err.Error(), "JSON object") {
+			t.Errorf("a list: %v", err)
+		}
 	}
 }
