@@ -42,7 +42,7 @@ CREATE TABLE webhook_deliveries (
 CREATE INDEX webhook_deliveries_due_idx ON webhook_deliveries (webhook_id, due_at) WHERE state = 'queued';
 CREATE INDEX webhook_deliveries_leased_idx ON webhook_deliveries (webhook_id) WHERE lease IS NOT NULL;
 CREATE INDEX webhook_deliveries_expiry_idx ON webhook_deliveries (expires_at) WHERE state = 'queued';
--- The log of an endpoint, newest first; its deletion; and what all of the last
--- hour came to.
+-- The log of an endpoint, newest first, and its deletion; what ended lately, and
+-- what ended long ago.
 CREATE INDEX webhook_deliveries_log_idx ON webhook_deliveries (webhook_id, created_at, id);
-CREATE INDEX webhook_deliveries_created_idx ON webhook_deliveries (created_at);
+CREATE INDEX webhook_deliveries_ended_idx ON webhook_deliveries (ended_at) WHERE ended_at IS NOT NULL;

@@ -45,6 +45,11 @@ var keeps = []kept{
 		SELECT gen_random_uuid()::text::bytea, '{}', $1 WHERE $2::uuid IS NOT NULL`, 48 * time.Hour},
 	{"ip_meters", `INSERT INTO ip_meters (kind, network, spent, updated_at)
 		SELECT 'password', set_masklen('10.0.0.0'::inet + (random() * 1000000)::int, 32)::cidr, '{}', $1 WHERE $2::uuid IS NOT NULL`, 24 * time.Hour},
+	{"webhook_deliveries", `WITH one AS (
+			INSERT INTO webhooks (id, url, kinds, secret, created_at) VALUES ($2, 'https://a.example/', '{frozen}', '', $1)
+			ON CONFLICT (id) DO UPDATE SET url = webhooks.url RETURNING id)
+		INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, kind, state, due_at, created_at, expires_at, ended_at)
+		SELECT id, 1, $1, 'frozen', 'sent', $1, $1, $1, $1 FROM one`, 30 * 24 * time.Hour},
 	{"idempotency_keys", `INSERT INTO idempotency_keys (digest, request, state, expires_at)
 		SELECT gen_random_uuid()::text::bytea, '', 'running', $1 WHERE $2::uuid IS NOT NULL`, 0},
 }

@@ -24,6 +24,7 @@ import (
 	"latchkey/internal/proof"
 	"latchkey/internal/seal"
 	"latchkey/internal/session"
+	"latchkey/internal/webhook"
 )
 
 // Flow acts for admins. Every function takes who acts and the session that it
@@ -38,6 +39,8 @@ type Flow struct {
 	Outbox    *mail.Outbox
 	Judge     *proof.Judge
 	Links     *account.Links
+	Hooks     *webhook.Store
+	Reach     *webhook.Reach // of their endpoints
 	Brand     string
 
 	saved chan struct{} // a policy was

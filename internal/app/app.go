@@ -33,6 +33,7 @@ import (
 	"latchkey/internal/text"
 	"latchkey/internal/trace"
 	"latchkey/internal/web"
+	"latchkey/internal/webhook"
 )
 
 // Options are what the house is built from.
@@ -121,6 +122,7 @@ func (a *App) flows(o Options) {
 	a.Admin = admin.New(admin.Flow{
 		DB: o.DB, Keys: o.Keys, Passwords: passwords, Sessions: sessions, Factors: factors, Outbox: outbox,
 		Judge: judge, Links: links, Brand: brand,
+		Hooks: webhook.NewStore(o.Keys.Mail), Reach: webhook.NewReach(o.Config.WebhookAllowPrivate),
 	})
 }
 

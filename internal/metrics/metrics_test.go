@@ -69,6 +69,20 @@ func worked(t *testing.T) (*metrics.Metrics, *pg.DB) {
 		INSERT INTO events (at, action, actor_kind) VALUES ($1, 'frozen', 'anonymous')`, db.Now()); err != nil {
 		t.Fatal(err)
 	}
+	_, err = db.ExecContext(t.Context(), `
+		WITH one AS (
+			INSERT INTO webhooks (id, url, kinds, secret, created_at)
+			VALUES (gen_random_uuid(), 'https://hooks.example.com/', '{frozen}', '', $1) RETURNING id
+		)
+		INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, kind, state, outcome, due_at, created_at, expires_at, ended_at)
+		SELECT id, n, $1, 'frozen', v.state, v.outcome, v.due, $1, $1::timestamptz + interval '7 days', v.ended
+		FROM one, (VALUES (1, 'queued', NULL, $1::timestamptz - interval '40 seconds', NULL),
+			(2, 'queued', 'too_slow', $1::timestamptz + interval '2 hours', NULL),
+			(3, 'failed', 'answered', $1, $1),
+			(4, 'failed', 'answered', $1, $1::timestamptz - interval '2 hours')) AS v (n, state, outcome, due, ended)`, db.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
 	return m, db
 }
 
@@ -99,6 +113,8 @@ func TestTheDatabaseIsReadAtEachScrape(t *testing.T) {
 		`latchkey_mails_last_hour{kind="sign_in_code",state="queued"} 1`, `latchkey_mails_last_hour{kind="sign_in_code",state="sent"} 1`,
 		`latchkey_mails_queued{queue="codes"} 1`, `latchkey_mails_queued{queue="notices"} 0`,
 		`latchkey_mail_queue_age_seconds{queue="codes"} 90`, `latchkey_mail_queue_age_seconds{queue="notices"} 0`,
+		`latchkey_webhook_deliveries_queued{outcome="none"} 1`, `latchkey_webhook_deliveries_queued{outcome="too_slow"} 1`,
+		`latchkey_webhook_queue_age_seconds 40`, `latchkey_webhook_deliveries_last_hour{outcome="answered",state="failed"} 1`,
 		`latchkey_events_last_hour{action="frozen"} 1`, `go_sql_max_open_connections{db_name="latchkey"} 20`)
 	if strings.Contains(text, "@") || strings.Contains(text, "new_device") {
 		t.Error("an address is shown, or a mail of long ago")

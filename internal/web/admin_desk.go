@@ -71,9 +71,11 @@ func (v *visit) navigate(f *frame) {
 }
 
 // pathID reads an id from the path; what is none is not found.
-func (v *visit) pathID() (uuid.UUID, error) {
-	id, err := uuid.Parse(v.c.Param("id"))
-	if err != nil || id.String() != v.c.Param("id") {
+func (v *visit) pathID() (uuid.UUID, error) { return idFrom(v.c.Param("id")) }
+
+func idFrom(s string) (uuid.UUID, error) {
+	id, err := uuid.Parse(s)
+	if err != nil || id.String() != s {
 		return uuid.Nil, errNoSuch
 	}
 	return id, nil

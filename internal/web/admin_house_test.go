@@ -43,6 +43,7 @@ func (p *person) page() string { return "/admin/users/" + p.id.String() }
 var adminPages = []string{
 	"/admin", "/admin/policy", "/admin/policy/history", "/admin/policy/review?over=1&rules=x", "/admin/policy/review.csv",
 	"/admin/users", "/admin/users.csv", "/admin/users/invite", "/admin/events", "/admin/events.csv", "/admin/events.jsonl", "/admin/mails",
+	"/admin/webhooks", "/admin/webhooks/new",
 }
 
 func TestAdminPagesAreForAdmins(t *testing.T) {
@@ -52,7 +53,7 @@ func TestAdminPagesAreForAdmins(t *testing.T) {
 	all := append([]string{other.page(), other.page() + "/unlock", other.page() + "/delete"}, adminPages...)
 	posts := []string{
 		"/admin/policy", "/admin/policy/review", "/admin/users/invite", other.page() + "/unlock", other.page() + "/delete",
-		"/admin/mails/" + other.id.String() + "/retry",
+		"/admin/mails/" + other.id.String() + "/retry", "/admin/webhooks/new",
 	}
 
 	out := h.browser()

@@ -18,6 +18,13 @@ const (
 	noticeEnabled       = "enabled"
 	noticeTheirEnd      = "their_account_deleted"
 	noticeMailDue       = "mail_due"
+	noticeHookTested    = "webhook_tested"
+	noticeHookOldKeyOff = "webhook_old_key_off"
+	noticeHookOff       = "webhook_off"
+	noticeHookOn        = "webhook_on"
+	noticeHookDeleted   = "webhook_deleted"
+	noticeHookChanged   = "webhook_changed"
+	noticeHookAgain     = "webhook_again"
 )
 
 var deskNotices = map[string]string{
@@ -37,4 +44,11 @@ var deskNotices = map[string]string{
 	noticeEnabled:       "web.admin.notice.enabled",
 	noticeTheirEnd:      "web.admin.notice.deleted",
 	noticeMailDue:       "web.admin.notice.mail_due",
+	noticeHookTested:    "web.admin.notice.webhook_tested",
+	noticeHookOldKeyOff: "web.admin.notice.webhook_old_key_off",
+	noticeHookOff:       "web.admin.notice.webhook_off",
+	noticeHookOn:        "web.admin.notice.webhook_on",
+	noticeHookDeleted:   "web.admin.notice.webhook_deleted",
+	noticeHookChanged:   "web.admin.notice.webhook_changed",
+	noticeHookAgain:     "web.admin.notice.webhook_again",
 }

@@ -17,6 +17,12 @@ var adminPages = map[string]page{
 	"admin_events":     &eventsPage{},
 	"admin_mails":      &mailsPage{},
 	"admin_invitation": &invitationPage{},
+
+	"admin_webhooks":     &hooksPage{},
+	"admin_webhook":      &hookPage{},
+	"admin_webhook_form": &hookFormPage{},
+	"admin_webhook_act":  &hookActPage{},
+	"admin_webhook_key":  &hookKeyPage{},
 }
 
 // together is one table out of several.

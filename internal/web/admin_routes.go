@@ -30,5 +30,13 @@ func adminTable() []route {
 
 		{"GET", "/admin/mails", member, desk(mails), ""},
 		{"POST", "/admin/mails/:id/retry", member, desk(mailRetry), ""},
+
+		{"GET", "/admin/webhooks", member, ruling(hooks), ""},
+		{"GET", "/admin/webhooks/new", member, ruling(hookNew), ""},
+		{"POST", "/admin/webhooks/new", member, ruling(hookAdd), ""},
+		{"GET", "/admin/webhooks/:id", member, ruling(hook), ""},
+		{"GET", "/admin/webhooks/:id/:act", member, ruling(hookActForm), ""},
+		{"POST", "/admin/webhooks/:id/:act", member, ruling(hookActSubmit), ""},
+		{"POST", "/admin/webhooks/:id/deliveries/:delivery", member, ruling(hookAgain), ""},
 	}
 }

@@ -110,7 +110,7 @@ func (b *browser) send(p *page, form string, fields M) *page {
 		if (kind == "checkbox" || kind == "radio") && !checked {
 			return
 		}
-		values.Set(in.AttrOr("name", ""), in.AttrOr("value", ""))
+		values.Add(in.AttrOr("name", ""), in.AttrOr("value", ""))
 	})
 	for name, value := range fields {
 		if f.Find(`[name="`+name+`"]`).Length() == 0 {

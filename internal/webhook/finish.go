@@ -77,8 +77,8 @@ func Sweep(ctx context.Context, db *pg.DB) (int64, error) {
 		DELETE FROM webhook_deliveries
 		WHERE id = ANY(ARRAY(
 			SELECT id FROM webhook_deliveries
-			WHERE created_at <= $1 AND state <> 'queued'
-			ORDER BY created_at
+			WHERE ended_at <= $1
+			ORDER BY ended_at
 			LIMIT 500
 			FOR UPDATE SKIP LOCKED))`, db.Now().Add(-keep)))
 	if err != nil {

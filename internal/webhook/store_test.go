@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
@@ -18,6 +19,7 @@ import (
 // shelf is a store of endpoints and the ledger of what is sent to them.
 type shelf struct {
 	*webhook.Store
+	keyset []byte
 	keys   *seal.Keys
 	ledger *webhook.Ledger
 }
@@ -33,7 +35,7 @@ func store(t *testing.T) (*pg.DB, shelf) {
 		t.Fatal(err)
 	}
 	db := pgtest.New(t, pgtest.At("2026-01-02 03:04:05"))
-	return db, shelf{webhook.NewStore(keys.Mail), keys, webhook.NewLedger(db, keys.Mail)}
+	return db, shelf{webhook.NewStore(keys.Mail), raw, keys, webhook.NewLedger(db, keys.Mail)}
 }
 
 func in(t *testing.T, db *pg.DB, f func(*pg.Tx) error) {
@@ -333,6 +335,59 @@ func TestKeysAreRotatedOneAfterTheOther(t *testing.T) {
 	var inClear int
 	if err := db.GetContext(t.Context(), &inClear, `SELECT count(*) FROM webhooks WHERE position('whsec' IN encode(secret, 'escape')) > 0 OR length(secret) < 60`); err != nil || inClear != 0 {
 		t.Errorf("%d keys lie open, %v", inClear, err)
+	}
+}
+
+// TestBothKeysAreSealedAgain: after it the keyset's old key opens nothing that
+// anybody needs.
+func TestBothKeysAreSealedAgain(t *testing.T) {
+	t.Parallel()
+	db, s := store(t)
+	id, _ := s.add(t, db, "https://one.example.com/", "frozen")
+	s.rotate(t, db, id)
+	record(t, db, "frozen")
+	before := take(t, db, s).Keys
+	set, err := seal.ReadSet(s.keyset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := set.Of("mail")[0].ID
+	fresh, err := set.Add("mail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Promote("mail", fresh); err != nil {
+		t.Fatal(err)
+	}
+	load := func() *seal.Keys {
+		t.Helper()
+		raw, err := set.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := seal.Load(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	keys := load()
+	for _, c := range webhook.Columns(keys) {
+		if done, err := c.Reseal(t.Context(), db, func(int64) {}); err != nil || done.Sealed != 1 || len(done.Closed) != 0 {
+			t.Errorf("%s: %+v, %v", c.Name, done, err)
+		}
+	}
+	rows, err := webhook.KeyRows(t.Context(), db)
+	if err != nil || len(rows) != 1 || rows[0].Rows != 2 || !bytes.Equal(rows[0].Prefix, keys.Mail.Current()) {
+		t.Errorf("%+v, %v", rows, err)
+	}
+	if err := set.Disable("mail", old); err != nil {
+		t.Fatal(err)
+	}
+	s.ledger = webhook.NewLedger(db, load().Mail)
+	record(t, db, "frozen")
+	if after := take(t, db, s).Keys; len(after) != 2 || !bytes.Equal(after[0], before[0]) || !bytes.Equal(after[1], before[1]) {
+		t.Error("they are not what they were")
 	}
 }
 
