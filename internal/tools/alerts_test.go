@@ -79,6 +79,9 @@ var states = map[string]state{
   latchkey_requests_total{status="500"} 7x60`},
 	"LatchkeyCodesLate": {`latchkey_mail_queue_age_seconds{queue="codes"} 61x60`, `latchkey_mail_queue_age_seconds{queue="codes"} 59x60
   latchkey_mail_queue_age_seconds{queue="notices"} 1700x60`},
+	"LatchkeyWebhooksLate": {`latchkey_webhook_queue_age_seconds 301x60`, `latchkey_webhook_queue_age_seconds 299x60`},
+	"LatchkeyWebhooksFail": {`latchkey_webhook_deliveries_queued{outcome="too_slow"} 1x60`, `latchkey_webhook_deliveries_queued{outcome="none"} 9x60
+  latchkey_webhook_deliveries_last_hour{state="sent",outcome="accepted"} 9x60`},
 	"LatchkeyNoticesLate": {`latchkey_mail_queue_age_seconds{queue="notices"} 1801x60`, `latchkey_mail_queue_age_seconds{queue="notices"} 1799x60`},
 	// Two processes tell the same: their mails are not added up.
 	"LatchkeyMailsRefused": {`latchkey_mails_last_hour{kind="k",state="refused",instance="a"} 11x60
