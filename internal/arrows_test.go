@@ -75,7 +75,7 @@ var arrows = map[string][]string{
 	"web": with(append(flows, capabilities...), "pg", "edge", "fault", "seal", "text", "templates"),
 
 	// The front for proxies: config is the shape of its rules.
-	"forwardauth": {"session", "config", "edge", "fault", "pg", "text"},
+	"forwardauth": {"session", "config", "edge", "fault", "pg"},
 
 	// The worker sends mails and sweeps what the capabilities own.
 	// edge: it keeps the table of Idempotency-Key.

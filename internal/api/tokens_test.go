@@ -233,6 +233,54 @@ func TestAccessTokensElsewhereAreNothing(t *testing.T) {
 	}
 }
 
+// TestDeadTokensAreAllAlike: one answer for all of them, and those that can't
+// be tokens are not even looked up.
+func TestDeadTokensAreAllAlike(t *testing.T) {
+	t.Parallel()
+	h, elsewhere := newHouse(t), newHouse(t)
+	p := h.person()
+	in := p.confirmed()
+	made := func(wish apitest.M) *apitest.Response {
+		wish["name"], wish["scopes"] = "script", []string{"read"}
+		return h.api.As(in).Post("/me/tokens", wish).Want(201)
+	}
+	good := made(apitest.M{}).Text("token")
+	short := made(apitest.M{"expires_at": h.clock.Now().Add(time.Minute).Format(time.RFC3339)}).Text("token")
+	revoked := made(apitest.M{})
+	h.api.As(in).Delete("/me/tokens/" + revoked.Text("id")).Want(204)
+	stranger := elsewhere.person()
+	h.clock.Advance(time.Minute)
+	h.api.As(good).Get("/me").Want(200)
+	other := map[bool]byte{true: 'b', false: 'a'}[good[20] == 'a']
+	malformed := map[string]string{
+		"truncated": good[:49], "cut in half": good[:27], "longer": good + "0", "mistyped": good[:20] + string(other) + good[21:],
+		"its checksum alone": "lkp_" + strings.Repeat("0", 40) + good[44:], "another kind": "lks_" + good[4:], "in capitals": "LKP_" + good[4:],
+	}
+	dead := map[string]string{"expired": short, "revoked": revoked.Text("token"), "foreign": stranger.token(stranger.confirmed(), "read")}
+	said := ""
+	for _, list := range []map[string]string{malformed, dead} {
+		for name, token := range list {
+			answer := h.api.As(token).Bad().Get("/me")
+			answer.WantProblem(401, "unauthenticated")
+			if said == "" {
+				said = string(answer.Body)
+			}
+			if string(answer.Body) != said {
+				t.Errorf("%s: %s, others %s", name, answer.Body, said)
+			}
+		}
+	}
+	h.exec(`ALTER TABLE access_tokens RENAME TO away`) // now each look-up fails
+	if answer := h.api.As(good).Get("/me"); answer.Status != 500 {
+		t.Errorf("a good token was not looked up: %d", answer.Status)
+	}
+	for name, token := range malformed {
+		if answer := h.api.As(token).Bad().Get("/me"); answer.Status != 401 && name != "another kind" {
+			t.Errorf("%s: looked up: %d", name, answer.Status)
+		}
+	}
+}
+
 // TestAReportEndsTheTokensOfTheChange: "this wasn't me" on the mail that told
 // of a token ends it, and leaves an older one.
 func TestAReportEndsTheTokensOfTheChange(t *testing.T) {

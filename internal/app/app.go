@@ -90,7 +90,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, err
 	}
 	pages.Routes(e.Engine)
-	a.gate(o, words).Routes(e.Engine)
+	a.gate(o, pages).Routes(e.Engine)
 	go a.SignIn.Answer(ctx, o.Log)
 	go a.Admin.Upkeep(ctx, o.Log)
 	return a, ensurePolicy(ctx, o)
@@ -160,9 +160,9 @@ func (a *App) pages(o Options, words *text.Catalogue) (*web.Web, error) {
 }
 
 // gate is the front for reverse proxies.
-func (a *App) gate(o Options, words *text.Catalogue) *forwardauth.Gate {
+func (a *App) gate(o Options, pages *web.Web) *forwardauth.Gate {
 	return forwardauth.New(forwardauth.Options{
-		DB: o.DB, Sessions: a.SignIn.Sessions, Words: words, BaseURL: o.Config.BaseURL,
+		DB: o.DB, Sessions: a.SignIn.Sessions, Pages: pages, BaseURL: o.Config.BaseURL,
 		CookieDomain: o.Config.CookieDomain, Rules: o.Config.AppRules, SessionCookie: web.SessionCookie(o.Config.BaseURL),
 	})
 }

@@ -1,9 +1,7 @@
 package forwardauth
 
 import (
-	"bytes"
 	"encoding/base64"
-	"html/template"
 	"net/http"
 	"net/url"
 
@@ -68,9 +66,9 @@ func (g *Gate) goOn(c *gin.Context) {
 		}
 		// Confirmed, and still not enough: asking once more would go in circles.
 		g.setAim(c, encode(to), aimFor)
-		g.draw(c, http.StatusForbidden, page{Title: "apps.factor.title", Text: "apps.factor.text", Links: []link{
-			{"/account/security", "apps.factor.security"}, {"/account/confirm?return_to=" + continuePath, "apps.factor.confirm"},
-		}})
+		if err := g.o.Pages.AppWantsMore(c, "/account/confirm?return_to="+continuePath); err != nil {
+			edge.Fail(c, err)
+		}
 	default:
 		// Whoever holds the cookie and comes from the app all the same is
 		// not sent back at once: the cookie does not arrive there, and the
@@ -112,46 +110,7 @@ func (g *Gate) detour(c *gin.Context, to *url.URL, page string) {
 
 func (g *Gate) leave(c *gin.Context, to *url.URL, atOnce bool) {
 	g.setAim(c, "", 0)
-	p := page{Title: "apps.leave.title", Text: "apps.leave.text", Host: to.Host, Links: []link{{to.String(), "apps.leave.link"}}}
-	if atOnce {
-		p.Refresh = to.String()
-	}
-	g.draw(c, http.StatusOK, p)
-}
-
-// page is what the page in between says; its texts are ids of the catalogue.
-type page struct {
-	Title, Text string
-	Host        string
-	Links       []link
-	Refresh     string
-}
-
-type link struct{ URL, Words string }
-
-func (g *Gate) draw(c *gin.Context, status int, p page) {
-	words := map[string]any{"Host": p.Host}
-	p.Title, p.Text = g.o.Words.T(p.Title, words), g.o.Words.T(p.Text, words)
-	for i := range p.Links {
-		p.Links[i].Words = g.o.Words.T(p.Links[i].Words, words)
-	}
-	var b bytes.Buffer
-	if err := between.Execute(&b, p); err != nil {
+	if err := g.o.Pages.LeaveForApp(c, to.Host, to.String(), atOnce); err != nil {
 		edge.Fail(c, err)
-		return
 	}
-	c.Data(status, "text/html; charset=utf-8", b.Bytes())
 }
-
-var between = template.Must(template.New("between").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">{{with .Refresh}}
-<meta http-equiv="refresh" content="0; url={{.}}">{{end}}
-<title>{{.Title}}</title>
-<main>
-<h1>{{.Title}}</h1>
-<p>{{.Text}}</p>
-{{range .Links}}<p><a href="{{.URL}}" rel="noreferrer">{{.Words}}</a></p>
-{{end}}</main>
-</html>
-`))

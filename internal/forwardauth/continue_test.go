@@ -43,6 +43,14 @@ func TestTheWayToAnApp(t *testing.T) {
 		!strings.Contains(body, `href="https://app.example.com/notes?q=a%26b"`) {
 		t.Fatalf("%d %s", w.Code, body)
 	}
+	for _, want := range []string{`<link rel="stylesheet"`, `data-page="app_leave"`, `name="robots" content="noindex"`, `rel="noreferrer"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "form-action 'self'") {
+		t.Errorf("its policy: %s", csp)
+	}
 	issued := set(w, "__Secure-latchkey-app")
 	if issued == nil || issued.Domain != "example.com" || !issued.Secure || !issued.HttpOnly || issued.SameSite != http.SameSiteLaxMode || issued.Path != "/" {
 		t.Fatalf("%+v", issued)
@@ -62,7 +70,7 @@ func TestTheWayToAnApp(t *testing.T) {
 		t.Errorf("/account by the app's cookie: %d", w.Code)
 	}
 	// Who has the cookie and is sent here all the same isn't sent back by itself.
-	if w := h.visit(to(anApp), cookie, pages(p)); w.Code != 200 || strings.Contains(w.Body.String(), "refresh") {
+	if w := h.visit(to(anApp), cookie, pages(p)); w.Code != 200 || strings.Contains(w.Body.String(), `http-equiv="refresh"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
@@ -90,7 +98,7 @@ func TestNobodyIsSentElsewhere(t *testing.T) {
 	}
 	// A quote stays inside its attribute.
 	w = h.visit(to(`https://app.example.com/"><script>`), pages(p))
-	if w.Code != 200 || strings.Contains(w.Body.String(), "<script") {
+	if w.Code != 200 || strings.Contains(w.Body.String(), "<script>") || strings.Count(w.Body.String(), "<script") != 1 { // the site's own
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

@@ -18,18 +18,26 @@ import (
 	"latchkey/internal/fault"
 	"latchkey/internal/pg"
 	"latchkey/internal/session"
-	"latchkey/internal/text"
 )
 
 // Options are what the gate is built from.
 type Options struct {
 	DB            *pg.DB
 	Sessions      *session.Store
-	Words         *text.Catalogue
 	BaseURL       *url.URL
 	CookieDomain  string // empty: the host of BaseURL alone
 	Rules         []config.AppRule
 	SessionCookie string // name of the pages' cookie, which continue reads
+	Pages         Pages
+}
+
+// Pages are what people see between an app and their sign-in.
+type Pages interface {
+	// LeaveForApp leads a browser to an app, by itself or by a button alone.
+	LeaveForApp(c *gin.Context, host, to string, atOnce bool) error
+	// AppWantsMore says that a confirmation was too weak for an app; again is
+	// where to confirm by something else.
+	AppWantsMore(c *gin.Context, again string) error
 }
 
 // Gate answers proxies and leads people back to their apps.

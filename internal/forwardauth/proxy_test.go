@@ -297,3 +297,25 @@ func port(address string) string {
 	_, p, _ := net.SplitHostPort(address)
 	return p
 }
+
+// TestEveryBlockIsRun: what docs/integrations.md shows of the three doors is
+// run by a test here or, the program and the command line, in internal/api.
+func TestEveryBlockIsRun(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/integrations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, last, _ := strings.Cut(string(doc), "\n### Traefik\n")
+	last, _, _ = strings.Cut(last, "\n## ") // what comes after has tests of its own
+	var blocks []string
+	for i, part := range strings.Split(before+last, "```") {
+		if i%2 == 1 {
+			language, _, _ := strings.Cut(part, "\n")
+			blocks = append(blocks, language)
+		}
+	}
+	if got := strings.Join(blocks, " "); got != "go yaml nginx caddy yaml" {
+		t.Errorf("blocks: %s; a new one needs a test", got)
+	}
+}

@@ -64,6 +64,8 @@ var pageTable = together(adminPages, map[string]page{
 	"sso_link":      &ssoLinkPage{},
 	"sso_leaving":   &ssoLeavingPage{},
 	"sso_unlink":    &ssoUnlinkPage{},
+	"app_leave":     &appLeavePage{},
+	"app_factor":    &appFactorPage{},
 	"gallery":       &galleryPage{},
 })
 

@@ -82,6 +82,8 @@ func (v *visit) screens() []screen {
 		{"confirm-sso-gone", "confirm", &confirmPage{Account: m.email, NoPassword: true}},
 		{"security-sso", "security", m.securitySSO()},
 		{"sso-link", "sso_link", &ssoLinkPage{Name: "Acme", Action: "/dev/gallery"}},
+		{"app-leave", "app_leave", &appLeavePage{Host: "notes.example.com", To: "/dev/gallery"}},
+		{"app-factor", "app_factor", &appFactorPage{Again: "/dev/gallery"}},
 		{"sso-leaving", "sso_leaving", &ssoLeavingPage{Name: "Acme", To: "/dev/gallery"}},
 		{"sso-unlink", "sso_unlink", &ssoUnlinkPage{Identity: m.linked[0], Action: "/dev/gallery"}},
 		{"sso-unlink-last", "sso_unlink", &ssoUnlinkPage{Identity: m.linked[0], Last: true, Action: "/dev/gallery"}},
