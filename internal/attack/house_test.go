@@ -35,6 +35,8 @@ type house struct {
 	db   *pg.DB   // to age rows and to count them
 	mail *devstack.Mailbox
 
+	worker *said // what the worker logs
+
 	// inside is the same service in this process, to prepare people before an
 	// attack begins. It has our own sources, whatever the program was built of.
 	inside *app.App
@@ -54,7 +56,7 @@ func open(t *testing.T, set ...string) *house {
 		"TRUSTED_PROXIES=127.0.0.0/8", "LOG_FORMAT=json", "SIGN_UP=open",
 	}, set...)
 	h.base = h.serve(t)
-	run(t, append(h.env, "REDIS_URL="+pgtest.Redis(t), "SMTP_URL="+h.mail.URL(), "MAIL_FROM=no-reply@example.org"), "worker")
+	h.worker = run(t, append(h.env, "REDIS_URL="+pgtest.Redis(t), "SMTP_URL="+h.mail.URL(), "MAIL_FROM=no-reply@example.org"), "worker")
 
 	at, _ := url.Parse(site)
 	loaded, err := seal.Load(keys)
@@ -102,17 +104,24 @@ func (h *house) otherKeys(t *testing.T, purposes ...string) []byte {
 // own, and gives where it listens.
 func (h *house) serve(t *testing.T, set ...string) string {
 	t.Helper()
-	said := run(t, slices.Concat(h.env, set), "serve")
+	base, _ := h.serveAloud(t, set...)
+	return base
+}
+
+// serveAloud gives what it logs, too.
+func (h *house) serveAloud(t *testing.T, set ...string) (base string, said *said) {
+	t.Helper()
+	said = run(t, slices.Concat(h.env, set), "serve")
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		for line := range strings.Lines(said.String()) {
 			var l struct{ Msg, Listen string }
 			if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "serving" {
-				return "http://" + l.Listen
+				return "http://" + l.Listen, said
 			}
 		}
 	}
 	t.Fatalf("it never served:\n%s", said)
-	return ""
+	return "", nil
 }
 
 // run starts the program; it ends with the test.

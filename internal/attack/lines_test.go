@@ -24,6 +24,8 @@ var groups = []struct {
 	{"Replay", replay},
 	{"Counting", counting},
 	{"MissingStep", missingStep},
+	{"Sessions", sessions},
+	{"Identity", identity},
 }
 
 func attack(t *testing.T, lines []line) {

@@ -151,10 +151,23 @@ func (e *Edge) checkOrigin(c *gin.Context) {
 		c.Next()
 		return
 	}
-	if e.origin.Check(c.Request) != nil {
+	if e.origin.Check(c.Request) != nil || e.foreign(c.Request) {
 		Fail(c, fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.cross_site",
 			map[string]any{"BaseURL": e.o.BaseURL.String()}))
 		return
 	}
 	c.Next()
+}
+
+// foreign reports a form whose Origin is not ours to the letter. The library
+// lets one with our host pass where a browser sends no Sec-Fetch-Site, since it
+// can't know our scheme: a page of the network's own making over http would be
+// such a one. We know it.
+func (e *Edge) foreign(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
+		return false
+	}
+	scheme, host, _ := strings.Cut(origin, "://")
+	return scheme != e.o.BaseURL.Scheme || !e.hosts[normalHost(host, scheme)]
 }
