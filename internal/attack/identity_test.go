@@ -12,6 +12,8 @@ import (
 
 var identity = []line{
 	{"MassAssignment", "a field too many in a body proved one's own address, or gave a role (Zitadel)", massAssignment, ""},
+	{"UnverifiedSSO", "single sign-on linked an account by an address that nobody verified (Casdoor, CVE-2026-9092)", unverifiedSSO, ""},
+	{"DisabledBySSO", "single sign-on revived a disabled user (Gitea, CVE-2026-58422)", disabledBySSO, ""},
 	{"PreparedAccount", "an account that somebody else prepared stayed theirs after its owner came", preparedAccount, ""},
 	{"EmailUnconfirmed", "the address changed without a confirmation, or before it was proved (GitLab)", emailUnconfirmed, ""},
 	{"EmailUntold", "the old address was not told of the new one (GitLab)", emailUntold, ""},
