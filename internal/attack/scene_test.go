@@ -38,8 +38,11 @@ func (t *scene) elsewhere() string {
 }
 
 // api is a client of the API without a bearer.
-func (t *scene) api() *apitest.Client {
-	return apitest.New(t.T, t.base).Header("Host", strings.TrimPrefix(site, "https://")).Header("X-Forwarded-For", t.from)
+func (t *scene) api() *apitest.Client { return t.apiAt(t.base) }
+
+// apiAt is the same at another server.
+func (t *scene) apiAt(base string) *apitest.Client {
+	return apitest.New(t.T, base).Header("Host", strings.TrimPrefix(site, "https://")).Header("X-Forwarded-For", t.from)
 }
 
 // exec changes rows: what is aged here would take too long to wait for.
