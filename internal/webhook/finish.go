@@ -44,7 +44,7 @@ func (l *Ledger) Finish(ctx context.Context, p Parcel, r Result) (State, error) 
 		    ended_at = CASE WHEN $3 <> 'queued' THEN $8::timestamptz END
 		WHERE id = $1 AND (lease = $2 AND state = 'queued' OR $3 = 'sent' AND state IN ('queued', 'expired'))`,
 		p.ID, p.Lease, string(state), due, string(r.Outcome),
-		sql.NullInt32{Int32: int32(r.Status), Valid: r.Status != 0}, plain(r.Answer), now) //nolint:gosec // a status of HTTP
+		sql.NullInt32{Int32: int32(r.Status), Valid: r.Status != 0}, plain(r.Answer), now) // #nosec G115 -- a status of HTTP
 	if err != nil {
 		return state, fmt.Errorf("finish delivery: %w", err)
 	}
