@@ -90,6 +90,7 @@ func (d *doctorCmd) examine(ctx context.Context) []finding {
 	x.database()
 	x.redis()
 	x.mail()
+	x.providers()
 	x.site()
 	return x.findings
 }

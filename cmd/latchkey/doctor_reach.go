@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"latchkey/internal/app"
+	"latchkey/internal/sso"
 	"latchkey/worker"
 )
 
@@ -39,6 +41,29 @@ func (x *doctor) mail() {
 		return
 	}
 	x.ok("mail", "%s greets, and lets us in; nothing was sent", where)
+}
+
+// providers reads what each provider of single sign-on says of itself.
+func (x *doctor) providers() {
+	if len(x.cfg.SSO) == 0 {
+		x.skip("sso", "OIDC_PROVIDERS names nobody")
+	}
+	for _, p := range x.cfg.SSO {
+		if p.Issuer == "" {
+			continue // said with the settings
+		}
+		ctx, cancel := context.WithTimeout(x.ctx, checkTime)
+		err := sso.Probe(ctx, app.ProviderOf(p))
+		cancel()
+		where := fmt.Sprintf("%s (%s)", p.Slug, p.Issuer)
+		if err != nil {
+			x.todo("sso", where+": "+err.Error(), fmt.Sprintf(
+				"see that OIDC_%s_ISSUER is the issuer in the provider's /.well-known/openid-configuration, to the letter, and that this machine may reach it",
+				strings.ToUpper(p.Slug)))
+			continue
+		}
+		x.ok("sso", "%s says where to sign in; its client is not tried", where)
+	}
 }
 
 // site asks our own front door. Somebody else's host is asked on request only.

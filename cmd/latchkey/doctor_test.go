@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/internal/pg/pgtest"
+	"latchkey/internal/sso/ssotest"
 )
 
 // examined runs the doctor and gives what each check came to, worst first.
@@ -34,7 +36,9 @@ func examined(t *testing.T, env []string, args ...string) (int, map[string]strin
 func TestDoctorFindsNothingWhereAllIsWell(t *testing.T) {
 	t.Parallel()
 	box := pgtest.Mailbox(t)
-	env := append(production(t, pgtest.URL(t)), "REDIS_URL="+pgtest.Redis(t), "SMTP_URL="+box.URL(), "MAIL_FROM=no-reply@example.com")
+	provider := ssotest.New(t, time.Now)
+	env := append(production(t, pgtest.URL(t)), "OIDC_PROVIDERS=acme", "OIDC_ACME_ISSUER="+provider.Issuer, "OIDC_ACME_CLIENT_ID=latchkey",
+		"REDIS_URL="+pgtest.Redis(t), "SMTP_URL="+box.URL(), "MAIL_FROM=no-reply@example.com")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +67,7 @@ func TestDoctorFindsNothingWhereAllIsWell(t *testing.T) {
 	var states map[string]string
 	var out string
 	waitFor(t, func() bool { code, states, out = examined(t, env); return code == 0 }) // the worker is connected in a moment
-	for _, check := range []string{"settings", "keys", "database", "clock", "schema", "events", "mails", "admins", "processes", "redis", "mail", "site"} {
+	for _, check := range []string{"settings", "keys", "database", "clock", "schema", "events", "mails", "admins", "processes", "redis", "mail", "sso", "site"} {
 		if states[check] != checkOK {
 			t.Errorf("%s is %q\n%s", check, states[check], out)
 		}
@@ -92,6 +96,10 @@ func TestDoctorSaysWhatToDo(t *testing.T) {
 		{"nothing runs", production(t, migrated), "admins processes site", []string{"no latchkey worker is connected", "latchkey user create"}},
 		{"bad setting", append(production(t, migrated), "LOG_LEVEL=x", "IP_LIMITS=perhaps"), "admins processes settings site", []string{"IP_LIMITS"}},
 		{"not migrated", production(t, pgtest.Server(t).URL), "schema site", []string{"latchkey migrate up"}},
+		{"no such provider", append(production(t, migrated), "OIDC_PROVIDERS=acme", "OIDC_ACME_ISSUER=http://127.0.0.1:1",
+			"OIDC_ACME_CLIENT_ID=latchkey", "OIDC_ACME_CLIENT_SECRET=sesame"), "admins processes site sso", []string{"OIDC_ACME_ISSUER is the issuer"}},
+		{"bad provider", append(production(t, migrated), "OIDC_PROVIDERS=acme", "OIDC_ACME_CLIENT_ID=latchkey"),
+			"admins processes settings site", []string{"OIDC_ACME_ISSUER is not set"}},
 		{"broken keys", []string{"BASE_URL=https://id.example.org", "DATABASE_URL=" + migrated, `KEYSET={"codes":{"sesame":1}}`},
 			"admins keys processes", []string{"restore the keyset", "--reach asks it"}},
 	} {
@@ -99,7 +107,7 @@ func TestDoctorSaysWhatToDo(t *testing.T) {
 			t.Parallel()
 			code, states, out := examined(t, c.env)
 			var todo []string
-			for _, check := range []string{"admins", "database", "keys", "mail", "mails", "processes", "redis", "schema", "settings", "site"} {
+			for _, check := range []string{"admins", "database", "keys", "mail", "mails", "processes", "redis", "schema", "settings", "site", "sso"} {
 				if states[check] == checkTodo {
 					todo = append(todo, check)
 				}

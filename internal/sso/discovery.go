@@ -139,5 +139,8 @@ func Probe(ctx context.Context, s Settings) error {
 	if errors.As(err, &other) {
 		return fmt.Errorf("it calls itself %q", plain(other.Discovered))
 	}
-	return err
+	if err != nil {
+		return errors.New(plain(err.Error())) // it may quote what the provider answered
+	}
+	return nil
 }

@@ -53,7 +53,7 @@ func NewReal(t testing.TB, callback func() string) *Real {
 	mux.Handle("/", provider)
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprintf(w, `<!doctype html><title>Corp</title><form method="post"><input type="hidden" name="id" value="%s">
+		_, _ = fmt.Fprintf(w, `<!doctype html><title>Corp</title><link rel="icon" href="data:,"><form method="post"><input type="hidden" name="id" value="%s">
 			<label>Password <input type="password" name="password" id="at-corp"></label><button id="sign-in-at-corp">Sign in</button></form>`,
 			html.EscapeString(r.FormValue("id")))
 	})

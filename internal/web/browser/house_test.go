@@ -49,7 +49,7 @@ var keyset = sync.OnceValue(func() *seal.Keys {
 	return keys
 })
 
-func newHouse(t testing.TB) *house {
+func newHouse(t testing.TB, set ...func(*house, *config.Config)) *house {
 	t.Helper()
 	// A standing clock shows the same code of an app however slow the machine.
 	h := &house{t: t, clock: pgtest.NewClock(time.Now().UTC().Format(time.DateTime)), box: pgtest.Mailbox(t), log: &safeLog{}}
@@ -65,6 +65,9 @@ func newHouse(t testing.TB) *house {
 	srv := httptest.NewUnstartedServer(nil)
 	h.base = "http://" + srv.Listener.Addr().String()
 	cfg := h.settings()
+	for _, s := range set {
+		s(h, cfg)
+	}
 	var err error
 	if h.app, err = app.New(t.Context(), app.Options{Config: cfg, DB: h.db, Keys: keyset(), Log: log}); err != nil {
 		t.Fatal(err)
