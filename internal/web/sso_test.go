@@ -157,7 +157,7 @@ func TestSSORefuses(t *testing.T) {
 			p.Claims, p.UserInfo, p.Sign, p.Answer = map[string]any{}, nil, nil, nil
 			c.spoil()
 			b := h.browser()
-			at := b.sso(p).want("sso_failed", c.status)
+			at := b.follow(b.sso(p)).want("sso_failed", c.status)
 			at.says("#why", c.says)
 			at.one("#back")
 			if n := h.count(`SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM sso_identities)
@@ -208,7 +208,8 @@ func TestAReturnBelongsToItsBrowser(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f(h.browser()).want("sso_failed", http.StatusForbidden)
+			b := h.browser()
+			b.follow(f(b)).want("sso_failed", http.StatusForbidden)
 			if n := h.count(`SELECT count(*) FROM sessions`); n != 0 {
 				t.Error("there is a session")
 			}
