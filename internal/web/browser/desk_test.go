@@ -242,7 +242,7 @@ func TestTheDeskIsGoodForEveryone(t *testing.T) {
 	look("/admin/mails", "admin_mails")
 	look("/admin/webhooks", "admin_webhooks")
 	look("/admin/webhooks/new", "admin_webhook_form")
-	b.fill(field("webhook", "url"), "https://hooks.example.com/latchkey")
+	b.fill(field("webhook", "url"), "https://hooks.invalid/latchkey")
 	b.send(submitOf("webhook"))
 	b.see("admin_webhook_key")
 	b.wantGood()
