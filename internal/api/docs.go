@@ -84,7 +84,7 @@ func docsPage(words *text.Catalogue) ([]byte, error) {
 		d.Codes = append(d.Codes, docsRow{Name: c, Schema: words.T("title."+c, nil),
 			Text: words.T("fault."+c, map[string]any{"Wait": "9:58", "RequestID": "X-Request-Id"})})
 	}
-	page, err := template.New("docs").Parse(docsHTML)
+	page, err := template.New("docs").Funcs(template.FuncMap{"said": said}).Parse(docsHTML)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +177,19 @@ func typeWords(s node) string {
 func refName(s node) string {
 	_, name, _ := strings.Cut(s.at("$ref").text(), "#/components/schemas/")
 	return name
+}
+
+// said draws what stands between backticks as code.
+func said(s string) template.HTML {
+	var out strings.Builder
+	for i, one := range strings.Split(s, "`") {
+		one = template.HTMLEscapeString(one)
+		if i%2 == 1 {
+			one = "<code>" + one + "</code>"
+		}
+		out.WriteString(one)
+	}
+	return template.HTML(out.String()) //nolint:gosec // each part was escaped
 }
 
 func paragraphs(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }

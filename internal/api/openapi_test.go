@@ -61,13 +61,13 @@ func TestTheDescriptionIsReadable(t *testing.T) {
 	page := get(h, "/docs").Body.String()
 	for _, part := range []string{
 		"<b>POST</b> /sign-ins/current/verify", `id="wrong_code"`, `id="internal"`, `id="schema-SignIn"`,
-		"second_factor · enrolment · complete", "list of MethodHint", "null or Time", "Wait for the next one",
+		"second_factor · enrolment · complete", "decide by <code>code</code>,", "list of MethodHint", "null or Time", "Wait for the next one",
 	} {
 		if !strings.Contains(page, part) {
 			t.Errorf("/docs lacks %q", part)
 		}
 	}
-	for _, never := range []string{"style=", "<style", "<script", "<no value>", "map[", "[fault.", "[title."} {
+	for _, never := range []string{"style=", "<style", "<script", "<no value>", "`", "map[", "[fault.", "[title."} {
 		if strings.Contains(page, never) {
 			t.Errorf("/docs has %q", never)
 		}

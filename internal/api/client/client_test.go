@@ -119,8 +119,8 @@ func TestWhatIsRefusedIsAnError(t *testing.T) {
 func TestWhatIsNotLatchkeyIsAnErrorToo(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]http.HandlerFunc{
-		"a proxy":    func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", 502) },
-		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) },
+		"a proxy":    func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
 		"no JSON":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) },
 	} {
 		_, err := answering(t, f).Me(t.Context())
