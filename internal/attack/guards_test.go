@@ -140,7 +140,7 @@ func (p patch) overlay(t *testing.T) string {
 			t.Fatal(err)
 		}
 		to := filepath.Join(dir, f[1])
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err == nil {
+		if err = os.MkdirAll(filepath.Dir(to), 0o755); err == nil {
 			err = os.WriteFile(to, source, 0o600)
 		}
 		if err != nil {
