@@ -212,6 +212,9 @@ func (p *page) attr(selector, name string) string {
 }
 
 func (p *page) text(selector string) string {
+	if p.Doc == nil { // no page: a redirect, mostly
+		return p.Header.Get("Location")
+	}
 	return strings.Join(strings.Fields(p.Doc.Find(selector).Text()), " ")
 }
 
