@@ -21,6 +21,7 @@ var counting = []line{
 	{"SpelledOtherwise", "one account by case, Unicode and space had as many counters (Authelia, CVE-2025-24806)", spelledOtherwise, ""},
 	{"FloodedOutOfMemory", "other people's failures pushed a counter out (Argo CD, CVE-2024-21662)", floodedOutOfMemory, ""},
 	{"OverrunInParallel", "guesses side by side all passed before the first was counted (express-brute)", overrunInParallel, ""},
+	{"FromEverywhere", "a password was known, and guesses came over many addresses, sign-ins and screens at once", fromEverywhere, ""},
 	{"PasswordsInParallel", "the same at the password step", passwordsInParallel, ""},
 }
 
