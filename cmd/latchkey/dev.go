@@ -81,6 +81,7 @@ func (d *devCmd) Run(ctx context.Context, c *console) (err error) {
 		return fmt.Errorf("make server: %w", err)
 	}
 	counted.Hashing(front.SignIn.Passwords.Load)
+	standBy()
 	if err := front.SeedDemo(ctx); err != nil {
 		return fmt.Errorf("make demo accounts: %w", err)
 	}

@@ -17,12 +17,7 @@ import (
 // built with the image's command line. Machines are noisy, so only ceilings
 // far above the figures fail.
 func TestFigures(t *testing.T) {
-	exe := filepath.Join(t.TempDir(), "latchkey")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "nomsgpack", "-ldflags", "-s -w", "-o", exe, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	exe := shipped(t)
 	info, err := os.Stat(exe)
 	if err != nil {
 		t.Fatal(err)
@@ -54,16 +49,32 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// residentMB reads what the operating system says of a process.
-func residentMB(t *testing.T, pid int) float64 {
+// shipped builds the program as the image has it.
+func shipped(t *testing.T) string {
+	t.Helper()
+	exe := filepath.Join(t.TempDir(), "latchkey")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "nomsgpack", "-ldflags", "-s -w", "-o", exe, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return exe
+}
+
+// residentMB is the memory of a process now, peakMB the most it ever had, as
+// the operating system counts them.
+func residentMB(t *testing.T, pid int) float64 { t.Helper(); return memoryMB(t, pid, "VmRSS") }
+func peakMB(t *testing.T, pid int) float64     { t.Helper(); return memoryMB(t, pid, "VmHWM") }
+
+func memoryMB(t *testing.T, pid int, line string) float64 {
 	t.Helper()
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		t.Skip("this system has no /proc: memory is not measured")
 	}
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
+	m := regexp.MustCompile(line + `:\s+(\d+) kB`).FindSubmatch(status)
 	if m == nil {
-		t.Fatal("no VmRSS")
+		t.Fatal("no " + line)
 	}
 	kb, err := strconv.ParseFloat(string(m[1]), 64)
 	if err != nil {
