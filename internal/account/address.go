@@ -68,7 +68,7 @@ const (
 	AskedReset   AskKind = "password_reset" // a link that sets a new password
 	AskedSignUp  AskKind = "sign_up"        // an account, for an address that has one: its owner is told
 	AskedChange  AskKind = "email_change"   // the same, by somebody who wanted to change to it
-	AskedNothing AskKind = "nothing"        // an account for a free address: written since it costs the same
+	AskedNothing AskKind = "nothing"        // either, for a free address: written since it costs the same
 )
 
 // AskTx writes down what is asked about an address, whether it has an account

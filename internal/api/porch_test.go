@@ -99,9 +99,8 @@ func (p *porch) times(t *testing.T, d door, pairs int) (pv, z float64) {
 		var said [2]string
 		first := rand.IntN(2)
 		for _, which := range []int{first, 1 - first} {
-			calls := d.ready(p, which == 1)
-			p.answered()
-			for _, c := range calls {
+			for _, c := range d.ready(p, which == 1) {
+				p.answered()
 				answer, dt := p.send(t, c)
 				took[which] += dt
 				said[which] += answer

@@ -47,10 +47,11 @@ type Request struct {
 	Holder        uuid.UUID
 	Browser       uuid.UUID // known browser, with a budget of mails of its own; zero: the shared one
 	CodeInSubject bool
-	// Instead is done in place of the mail, nil: nothing is. The address belongs
-	// to someone else, and whoever asks must not learn that: the code is made all
-	// the same.
-	Instead func() error
+	// Beside is done with each mail, nil: nothing is. With it a Silent one is
+	// made and taken back: the address belongs to someone else, and whoever asks
+	// must not learn that by text or time.
+	Beside func() error
+	Silent bool
 	// Charged says that the caller has charged the client's address for the mail.
 	Charged bool
 	// Unproved says that the user has not proved the address: an enrolment
@@ -181,16 +182,24 @@ func (s *Store) repeatTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Reque
 	return c.delivery(mail.Delivery{State: mail.Queued}), nil
 }
 
-func (s *Store) queueTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Request, c codeRow, code string) (uuid.UUID, error) {
+func (s *Store) queueTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Request, c codeRow, code string) (id uuid.UUID, err error) {
+	if r.Beside == nil {
+		return s.codeMailTx(ctx, tx, by, r, c, code)
+	}
+	err = tx.KeepIf(ctx, !r.Silent, func() (err error) {
+		id, err = s.codeMailTx(ctx, tx, by, r, c, code)
+		return err
+	})
+	if err != nil {
+		return id, err
+	}
+	return id, r.Beside()
+}
+
+func (s *Store) codeMailTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Request, c codeRow, code string) (uuid.UUID, error) {
 	m := mail.CodeMail{
 		Code: code, Reference: c.Reference, ValidUntil: c.Deadline, CodeInSubject: r.CodeInSubject,
 		Device: by.Device, Address: by.Address, At: tx.Now,
-	}
-	if r.Instead != nil {
-		if err := r.Instead(); err != nil {
-			return uuid.Nil, err
-		}
-		return uuid.NewV7()
 	}
 	e := mail.Envelope{User: r.User, To: r.Address, Name: r.Name, ExpiresAt: c.Deadline}
 	switch r.Purpose {

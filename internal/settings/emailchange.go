@@ -29,19 +29,19 @@ func (f *Flow) SendEmailChange(ctx context.Context, by audit.Actor, in session.S
 			return err
 		}
 		// The code is made either way, so that both count, wait and expire
-		// alike. What differs is the mail: that its owner gets a notice is
-		// written down, one row for the other.
-		r := factor.Request{
-			User: a.user.ID, Name: a.user.Name, Address: email, Purpose: factor.EmailChange,
-			Holder: a.in.ID, CodeInSubject: a.policy.CodeInSubject,
-		}
+		// alike. What differs is which mail goes out: an owner gets a notice.
+		asked := account.AskedNothing
 		if taken {
-			r.Instead = func() error {
-				a.tx.AfterCommit(f.Wake)
-				return account.AskTx(ctx, a.tx, a.by, account.AskedChange, email)
-			}
+			asked = account.AskedChange
 		}
-		out, err = f.Factors.MailCodeTx(ctx, a.tx, a.by, r)
+		out, err = f.Factors.MailCodeTx(ctx, a.tx, a.by, factor.Request{
+			User: a.user.ID, Name: a.user.Name, Address: email, Purpose: factor.EmailChange,
+			Holder: a.in.ID, CodeInSubject: a.policy.CodeInSubject, Silent: taken,
+			Beside: func() error {
+				a.tx.AfterCommit(f.Wake)
+				return account.AskTx(ctx, a.tx, a.by, asked, email)
+			},
+		})
 		return err
 	})
 	return out, err
