@@ -104,7 +104,7 @@ func removed(t *testing.T, all []patch) {
 				word := "red"
 				if !red {
 					word = "GREEN"
-					t.Errorf("%s passes without its guard:\n%s", c, why)
+					t.Errorf("%s does not go red without its guard:\n%s", c, why)
 				}
 				table = append(table, fmt.Sprintf("%-55s · %s · %s (%.0f s)", c, p.guard, word, time.Since(began).Seconds()))
 				if red {
