@@ -14,6 +14,7 @@ import (
 
 var missingStep = []line{
 	{"HalfSessionAnywhere", "a half session opened other routes, methods, `//`, `%2e` or HEAD (Zitadel, CVE-2025-64103; Mattermost, CVE-2025-25068)", halfSessionAnywhere, ""},
+	{"WayInBySSO", "single sign-on left the second step out (Vikunja, Gitea)", wayInBySSO, ""},
 	{"WayInByReset", "a password reset signed in, or left the second step out (Gitea)", wayInByReset, ""},
 	{"WayInByInvitation", "an invitation did (Vikunja)", wayInByInvitation, ""},
 	{"WayInByToken", "an access token stood for a whole session (Gitea)", wayInByToken, ""},
@@ -98,6 +99,24 @@ func (t *scene) asks(p *person, password string) *apitest.Client {
 		t.Fatalf("the second step is not asked for: %s", res.Body)
 	}
 	return t.api().As(res.Text("sign_in_token"))
+}
+
+// wayInBySSO comes from a provider that claims to have asked for more than a
+// password, which the deployment does not take its word for.
+func wayInBySSO(t *scene) {
+	base, provider := t.through()
+	ada := t.person(factor.App)
+	t.exec(`INSERT INTO sso_identities (id, user_id, issuer, subject, email, linked_at)
+		VALUES (gen_random_uuid(), $1, $2, 'person-1', 'person@acme.example', now())`, ada.id, provider.Issuer)
+	provider.Claims = map[string]any{"amr": []string{"pwd", "otp", "mfa"}, "acr": "urn:two"}
+	b := t.browserAt(base)
+	back := b.bySSO(provider)
+	if back.Status != http.StatusSeeOther || back.To() != "/sign-in/code" || b.in() || b.cookie("session") != "" {
+		t.Fatalf("it leads to %d %q, signed in: %v", back.Status, back.To(), b.in())
+	}
+	if b.code("app", ada.app()); !b.in() {
+		t.Error("the second step opens nothing")
+	}
 }
 
 // wayInByReset follows a reset link on the page and one by API.
