@@ -71,8 +71,12 @@ func TestHowAReceiverCanAnswer(t *testing.T) {
 		{"takes it", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, webhook.Accepted, 204, ""},
 		{"fails", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no room", 500) }, webhook.Answered, 500, "no room\n"},
 		{"is gone", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, webhook.Answered, 410, ""},
-		{"redirects", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect) }, webhook.Redirected, 307, elsewhere},
-		{"redirects for good", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusMovedPermanently) }, webhook.Redirected, 301, elsewhere},
+		{"redirects", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
+		}, webhook.Redirected, 307, elsewhere},
+		{"redirects for good", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere, http.StatusMovedPermanently)
+		}, webhook.Redirected, 301, elsewhere},
 		{"stalls", func(_ http.ResponseWriter, r *http.Request) { stall(r) }, webhook.TooSlow, 0, "context deadline exceeded"},
 		{"hangs up", func(w http.ResponseWriter, _ *http.Request) {
 			c, _, _ := w.(http.Hijacker).Hijack()
