@@ -189,7 +189,7 @@ func said(s string) template.HTML {
 		}
 		out.WriteString(one)
 	}
-	return template.HTML(out.String()) //nolint:gosec // each part was escaped
+	return template.HTML(out.String()) // #nosec G203 -- each part was escaped
 }
 
 func paragraphs(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }
