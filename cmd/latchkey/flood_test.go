@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/account"
+	"latchkey/internal/api/apitest"
 	"latchkey/internal/app"
 	"latchkey/internal/factor"
 	"latchkey/internal/guard"
@@ -50,7 +51,9 @@ func TestFloodOfPasswordsLeavesCodesAlone(t *testing.T) {
 	cmd := exec.Command(shipped(t), "serve")
 	cmd.Env = env
 	p := start(t, cmd)
-	at := fast{base: servedAt(t, p), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: crowd + 8}}}
+	at := fast{base: servedAt(t, p), client: &http.Client{
+		Transport: apitest.Transport{Base: &http.Transport{MaxIdleConnsPerHost: crowd + 8}},
+	}}
 	tokens := make([]string, codes)
 	for i, r := range careful { // their password step, in peace
 		status, _, ans := at.ask("/sign-ins", "", map[string]any{"email": r.email, "password": testPassword})

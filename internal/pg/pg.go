@@ -42,6 +42,7 @@ type Tx struct {
 type Options struct {
 	MaxConns         int           // default 20
 	StatementTimeout time.Duration // default 1.5 s, so that a request fails within 2 s; negative: none
+	ConnectTimeout   time.Duration // default 1 s
 	Name             string        // shown in pg_stat_activity
 
 	// OpenDB stands in for sql.OpenDB, to trace what goes through the pool.
@@ -60,6 +61,9 @@ func Open(url string, o Options) (*DB, error) {
 	if o.StatementTimeout == 0 { // negative: none, for exports
 		o.StatementTimeout = 1500 * time.Millisecond
 	}
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = time.Second
+	}
 	if o.Name == "" {
 		o.Name = "latchkey"
 	}
@@ -71,7 +75,7 @@ func Open(url string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("read database address: %w", err)
 	}
 	cfg.ApplicationName = o.Name
-	cfg.ConnectTimeout = time.Second
+	cfg.ConnectTimeout = o.ConnectTimeout
 	if cfg.Runtime == nil {
 		cfg.Runtime = map[string]string{}
 	}

@@ -69,7 +69,7 @@ func New(t testing.TB, options ...Option) *pg.DB {
 // would have it. It is closed when the test ends.
 func Open(t testing.TB, url string, options ...Option) *pg.DB {
 	t.Helper()
-	s := settings{pool: pg.Options{StatementTimeout: 10 * time.Second, Name: "latchkey test"}}
+	s := settings{pool: pg.Options{StatementTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, Name: "latchkey test"}}
 	for _, o := range options {
 		o(&s)
 	}
