@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -136,7 +137,8 @@ func npmPack(ctx context.Context, npm, name, dir string, say func(string)) (stri
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	begun, done := time.Now(), make(chan struct{})
-	go func() {
+	var progress sync.WaitGroup
+	progress.Go(func() {
 		for {
 			select {
 			case <-done:
@@ -145,9 +147,10 @@ func npmPack(ctx context.Context, npm, name, dir string, say func(string)) (stri
 				say(fmt.Sprintf("Postgres: still fetching (%d s)", int(time.Since(begun).Seconds())))
 			}
 		}
-	}()
+	})
 	err := cmd.Run()
 	close(done)
+	progress.Wait() // who listens is told nothing afterwards
 	if err != nil {
 		return "", fmt.Errorf("npm pack: %w: %s", err, lastLines(stderr.String(), 3))
 	}
