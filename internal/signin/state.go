@@ -28,10 +28,10 @@ func (f *Flow) open(ctx context.Context, s *step) (State, error) {
 	switch {
 	case err == nil:
 		out.Delivery = d.State
-	case s.in.Held:
-		out.Delivery = factor.Held
 	case !isAbsent(err):
 		return State{}, err
+	case s.in.Held:
+		out.Delivery = factor.Held
 	}
 	if s.in.ByKey {
 		if err := s.keysLeft(ctx, &out); err != nil {
