@@ -63,7 +63,7 @@ func (l *lab) judge(picked []mutant) error {
 	for range *workers {
 		wg.Go(func() {
 			for m := range next {
-				v, err := l.try(m, m.ID, 1<<20)
+				v, err := l.try(m, m.ID, *most)
 				v.Against = strings.Join(against, " ")
 				l.mu.Lock()
 				if err == nil {
@@ -136,7 +136,9 @@ func (l *lab) try(m mutant, on, most int) (verdict, error) {
 		v.Verdict = "unreached"
 		return v, nil
 	}
-	tests = tests[:min(len(tests), most)]
+	if most > 0 {
+		tests = tests[:min(len(tests), most)]
+	}
 	from := time.Now()
 	for size := 2; len(tests) > 0; size *= 4 {
 		n := min(size, len(tests))

@@ -35,6 +35,7 @@ var (
 	only    = flag.String("only", "", "mutants with this in their line's text, such as emailcode.go:41, again")
 	workers = flag.Int("workers", 2, "how many at once")
 	longest = flag.Duration("longest", 15*time.Second, "tests that take more CPU alone are left out; of those that take a fifth, their subtests are run too")
+	most    = flag.Int("most", 0, "how many tests a mutant meets, the quickest; 0: all that reach it")
 	build   = flag.Bool("build", true, "build anew; false: take the binaries that are there")
 	aim     = flag.Float64("aim", 0, "percent that must be caught in every room")
 )
