@@ -31,7 +31,7 @@ type visitor struct {
 func visit(t *testing.T, r devReady) *visitor {
 	t.Helper()
 	return &visitor{
-		t: t, api: apitest.New(t, r.URL), mailbox: r.Mailbox + ".json", email: "ada@example.org",
+		t: t, api: apitest.New(t, r.URL).Patient(), mailbox: r.Mailbox + ".json", email: "ada@example.org",
 		words: "quiet otters drift at 5", secrets: map[string]string{"quiet otters drift at 5": "password"},
 	}
 }

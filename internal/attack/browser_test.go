@@ -6,6 +6,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // browser opens pages and posts forms, keeps cookies, and follows no redirect.
@@ -47,7 +48,19 @@ type page struct {
 // To is where it leads; empty: nowhere.
 func (p page) To() string { return p.Header.Get("Location") }
 
+// do asks, and again what a busy machine could not do in time.
 func (b *browser) do(method, path string, form M) page {
+	b.t.Helper()
+	for tries := 0; ; tries++ {
+		p := b.once(method, path, form)
+		if p.Status != http.StatusServiceUnavailable || tries == 10 {
+			return p
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+}
+
+func (b *browser) once(method, path string, form M) page {
 	b.t.Helper()
 	values := url.Values{}
 	for name, v := range form {

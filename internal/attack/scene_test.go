@@ -42,7 +42,7 @@ func (t *scene) api() *apitest.Client { return t.apiAt(t.base) }
 
 // apiAt is the same at another server.
 func (t *scene) apiAt(base string) *apitest.Client {
-	return apitest.New(t.T, base).Header("Host", strings.TrimPrefix(site, "https://")).Header("X-Forwarded-For", t.from)
+	return apitest.New(t.T, base).Patient().Header("Host", strings.TrimPrefix(site, "https://")).Header("X-Forwarded-For", t.from)
 }
 
 // exec changes rows: what is aged here would take too long to wait for.

@@ -32,6 +32,7 @@ type Client struct {
 	http   *http.Client
 	header http.Header
 	bad    bool
+	again  int // how often a 503 is asked again
 }
 
 // New makes a client that has no bearer. base is a URL without a path.
@@ -92,6 +93,14 @@ func (c *Client) Bad() *Client {
 	return d
 }
 
+// Patient is the same client at a server that has its real limits of time, on
+// a machine that may be busy: what is answered 503 is asked again.
+func (c *Client) Patient() *Client {
+	d := c.copy()
+	d.again = 10
+	return d
+}
+
 // Get, Post, Patch and Delete are Do.
 func (c *Client) Get(path string) *Response            { c.t.Helper(); return c.Do("GET", path, nil) }
 func (c *Client) Post(path string, body any) *Response { c.t.Helper(); return c.Do("POST", path, body) }
@@ -121,6 +130,17 @@ func (c *Client) Try(method, path string, body any) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	for tries := 0; ; tries++ {
+		res, err := c.try(method, path, raw)
+		if err != nil || res.Status != http.StatusServiceUnavailable || tries >= c.again {
+			return res, err
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+}
+
+func (c *Client) try(method, path string, raw []byte) (*Response, error) {
+	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+Prefix+path, bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
