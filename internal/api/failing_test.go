@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -48,9 +49,10 @@ func TestEveryStatementMayFail(t *testing.T) {
 // eachFails makes a call as often as it has statements.
 func eachFails(t *testing.T, ready func(*house) func() *apitest.Response) {
 	f := &failing{}
+	f.off = sync.NewCond(&f.mu)
 	h := newHouse(t, pgtest.Before(f.before))
 	call := ready(h)
-	f.from(0)
+	f.from(h, 0)
 	want := call()
 	if want.Status >= 500 {
 		t.Fatalf("with nothing failing: %d %s", want.Status, want.Body)
@@ -60,7 +62,7 @@ func eachFails(t *testing.T, ready func(*house) func() *apitest.Response) {
 			continue
 		}
 		call := ready(h)
-		f.from(n + 1)
+		f.from(h, n+1)
 		answer := call()
 		f.stop()
 		if answer.Status < 500 {
@@ -214,6 +216,7 @@ func (p *person) pass() string {
 // failing lets one statement fail, and writes down those that ran.
 type failing struct {
 	mu   sync.Mutex
+	off  *sync.Cond // tells that on has become false
 	on   bool
 	at   int // counted from one; zero: none
 	seen []string
@@ -222,11 +225,11 @@ type failing struct {
 func (f *failing) before(query string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch {
-	case !f.on:
+	for f.on && strings.Contains(query, "DELETE FROM address_requests") {
+		f.off.Wait() // who answers requests about addresses does so after the call
+	}
+	if !f.on || strings.Contains(query, "pg_notify") { // a wake-up, after the commit
 		return nil
-	case strings.Contains(query, "pg_notify"), strings.Contains(query, "DELETE FROM address_requests"):
-		return nil // beside the call: a wake-up after its commit, and who answers requests about addresses
 	}
 	f.seen = append(f.seen, strings.Join(strings.Fields(query), " "))
 	if len(f.seen) == f.at {
@@ -235,7 +238,13 @@ func (f *failing) before(query string) error {
 	return nil
 }
 
-func (f *failing) from(at int) {
+func (f *failing) from(h *house, at int) {
+	h.t.Helper()
+	for end := time.Now().Add(20 * time.Second); h.count(`SELECT count(*) FROM address_requests`) > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			h.t.Fatal("requests about addresses are not answered")
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.on, f.at, f.seen = true, at, nil
@@ -245,5 +254,6 @@ func (f *failing) stop() (seen []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.on = false
+	f.off.Broadcast()
 	return f.seen
 }
