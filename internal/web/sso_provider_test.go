@@ -118,7 +118,7 @@ func TestAProviderOutOfOrder(t *testing.T) {
 				t.Error("says not when to try again")
 			}
 			b.in(who).want("offer", http.StatusOK)
-			p.Before, p.Publish = nil, nil
+			p.Mend()
 			h.until("the provider", func() bool { return h.browser().peek("/sign-in/sso/acme").Status == http.StatusFound })
 			back := h.browser()
 			back.follow(back.sso(p)).want("offer", http.StatusOK)
@@ -160,7 +160,7 @@ func TestAProviderThatFailsOnTheWayBack(t *testing.T) {
 			if h.count(`SELECT count(*) FROM sessions`) != 0 || p.Asked("/elsewhere") != 0 {
 				t.Error("it went on")
 			}
-			p.Before = nil
+			p.Mend()
 			b.follow(b.sso(p)).want("offer", http.StatusOK)
 		})
 	}

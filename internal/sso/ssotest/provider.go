@@ -66,8 +66,9 @@ func New(t testing.TB, now func() time.Time) *Provider {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			p.mu.Lock()
 			p.asked[r.URL.Path]++
+			before := p.Before
 			p.mu.Unlock()
-			if p.Before == nil || !p.Before(w, r) {
+			if before == nil || !before(w, r) {
 				do(w, r)
 			}
 		})
@@ -89,6 +90,13 @@ func (p *Provider) Rotate() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keys = []jose.JSONWebKey{{Key: key, KeyID: rand.Text(), Algorithm: string(jose.ES256), Use: "sig"}}
+}
+
+// Mend takes Before and Publish away, also while somebody is stalled there.
+func (p *Provider) Mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.Before, p.Publish = nil, nil
 }
 
 // Stall answers nothing until the caller is gone.
@@ -139,8 +147,11 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"id_token_signing_alg_values_supported":          []string{"ES256", "HS256", "none"},
 		"authorization_response_iss_parameter_supported": true,
 	}
-	if p.Publish != nil {
-		p.Publish(doc)
+	p.mu.Lock()
+	publish := p.Publish
+	p.mu.Unlock()
+	if publish != nil {
+		publish(doc)
 	}
 	answer(w, doc)
 }
