@@ -51,9 +51,11 @@ func TestFloodOfPasswordsLeavesCodesAlone(t *testing.T) {
 	cmd := exec.Command(shipped(t), "serve")
 	cmd.Env = env
 	p := start(t, cmd)
-	at := fast{base: servedAt(t, p), client: &http.Client{
-		Transport: apitest.Transport{Base: &http.Transport{MaxIdleConnsPerHost: crowd + 8}},
-	}}
+	at := fast{base: servedAt(t, p), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: crowd + 8}}}
+	strict := os.Getenv("LATCHKEY_FIGURES") != ""
+	if !strict { // what holding answers to their description costs is not the server's
+		at.client.Transport = apitest.Transport{Base: at.client.Transport}
+	}
 	tokens := make([]string, codes)
 	for i, r := range careful { // their password step, in peace
 		status, _, ans := at.ask("/sign-ins", "", map[string]any{"email": r.email, "password": testPassword})
@@ -117,7 +119,7 @@ func TestFloodOfPasswordsLeavesCodesAlone(t *testing.T) {
 	t.Logf("%d sign-ins served, %d turned away; app codes: median %v, 99 of 100 within %v; memory at most %.0f MB",
 		served.Load(), turnedAway.Load(), median.Round(time.Millisecond), p99.Round(time.Millisecond), peak)
 	limit, lateLimit := 250*time.Millisecond, int64(0)
-	if os.Getenv("LATCHKEY_FIGURES") == "" {
+	if !strict {
 		limit, lateLimit = 10*time.Second, codes/10
 	}
 	if p99 > limit || late.Load() > lateLimit {
