@@ -28,12 +28,7 @@ func TestFaultsAreSeen(t *testing.T) {
 			t.Errorf("the checker finds %v, not %s", ids, want)
 		}
 	}
-	said := strings.Join(b.watch.complaints(), "\n")
-	for _, want := range []string{"Content Security Policy", "/gone.png"} {
-		if !strings.Contains(said, want) {
-			t.Errorf("the browser complains of %q, not of %s", said, want)
-		}
-	}
+	b.complainsOf("Content Security Policy", "/gone.png")
 
 	open := newTab(t, serve(t, `<!doctype html><html lang="en"><title>x</title><style>button:focus{outline:none}</style>
 		<body data-page="x"><main><h1>x</h1><p style="color:#bbb;background:#fff">pale</p>
@@ -51,12 +46,7 @@ func TestFaultsAreSeen(t *testing.T) {
 	if at := value[string](open, unseenFocus); !strings.Contains(at, "no outline") {
 		t.Errorf("a focus that nothing shows is not seen: %q", at)
 	}
-	said = strings.Join(open.watch.complaints(), "\n")
-	for _, want := range []string{"slipped", "nowhere is not defined"} {
-		if !strings.Contains(said, want) {
-			t.Errorf("the browser complains of %q, not of %s", said, want)
-		}
-	}
+	open.complainsOf("slipped", "nowhere is not defined")
 
 	off := newTab(t, serve(t, `<!doctype html><body data-page="x"><script>document.body.dataset.page = "y"</script>`, ""), withoutScripts)
 	off.open("/")

@@ -11,7 +11,12 @@ import (
 func serve(t testing.TB, page, csp string) (base string) {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/" {
+		switch r.URL.Path {
+		case "/":
+		case "/favicon.ico": // asked for by the browser itself, at a time of its own
+			w.WriteHeader(http.StatusNoContent)
+			return
+		default:
 			http.NotFound(w, r)
 			return
 		}

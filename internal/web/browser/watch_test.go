@@ -3,9 +3,11 @@ package browser_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -20,6 +22,7 @@ type watch struct {
 	said []string
 	// A form that is drawn again answers 4xx, which browsers log as an error.
 	forms map[string]bool
+	meant bool // to be complained of: nothing is reported
 }
 
 func (w *watch) enable(b *tab) {
@@ -78,8 +81,35 @@ func (w *watch) complaints() []string {
 	return said
 }
 
+// complainsOf waits until the browser has complained of each of these, which is
+// all that the page in it is for.
+func (b *tab) complainsOf(wants ...string) {
+	b.t.Helper()
+	b.watch.mu.Lock()
+	b.watch.meant = true
+	b.watch.mu.Unlock()
+	said := ""
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		said += strings.Join(b.watch.complaints(), "\n") + "\n"
+		missing := slices.DeleteFunc(slices.Clone(wants), func(want string) bool { return strings.Contains(said, want) })
+		if len(missing) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Errorf("the browser complains of %q, not of %q", said, missing)
+			return
+		}
+	}
+}
+
 func (w *watch) report(t testing.TB) {
 	t.Helper()
+	w.mu.Lock()
+	meant := w.meant
+	w.mu.Unlock()
+	if meant {
+		return
+	}
 	for _, said := range w.complaints() {
 		t.Errorf("the browser complains: %s", said)
 	}
