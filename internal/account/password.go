@@ -47,25 +47,29 @@ var errHash = errors.New("stored password hash can't be used")
 // transaction, which it would hold open for as long as it waits.
 type Passwords struct {
 	Patience time.Duration   // how long one may wait for a core
-	Cost     argon2id.Params // of new hashes; the floor of OWASP outside tests
+	Cost     argon2id.Params // of new hashes, of which all others are stale; the floor of OWASP outside tests
 
 	slots   chan struct{}
 	waiting atomic.Int32
-	dummy   string // no password fits it
+	none    [48]byte // salt and key of a hash that no password fits
 }
 
 // NewPasswords returns a hasher with one slot per core.
 func NewPasswords() *Passwords {
-	var b [48]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return &Passwords{
+	p := &Passwords{
 		Patience: hashPatience,
 		Cost:     passwordCost,
 		slots:    make(chan struct{}, runtime.GOMAXPROCS(0)),
-		dummy: fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
-			passwordCost.Memory, passwordCost.Iterations, passwordCost.Parallelism,
-			base64.RawStdEncoding.EncodeToString(b[:16]), base64.RawStdEncoding.EncodeToString(b[16:])),
 	}
+	_, _ = rand.Read(p.none[:]) // never fails
+	return p
+}
+
+// dummy is a hash that no password fits, and that costs what a real one does.
+func (p *Passwords) dummy() string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
+		p.Cost.Memory, p.Cost.Iterations, p.Cost.Parallelism,
+		base64.RawStdEncoding.EncodeToString(p.none[:16]), base64.RawStdEncoding.EncodeToString(p.none[16:]))
 }
 
 // Hash returns the argon2id hash of a password, in PHC form. It is a fault of
@@ -92,23 +96,23 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 func (p *Passwords) Verify(ctx context.Context, hash, password string) (ok, stale bool, err error) {
 	canonical, fits := canonicalPassword(password)
 	if hash == "" || !fits {
-		hash, canonical, password = p.dummy, "", ""
+		hash, canonical, password = p.dummy(), "", ""
 	}
 	if err := p.acquire(ctx); err != nil {
 		return false, false, err
 	}
 	defer p.release()
 
-	ok, stale, err = compare(hash, canonical)
+	ok, stale, err = p.compare(hash, canonical)
 	if err == nil && !ok && stale && password != canonical {
 		// Another system may have hashed what was typed as it came.
-		ok, stale, err = compare(hash, password)
+		ok, stale, err = p.compare(hash, password)
 	}
 	return ok, stale, err
 }
 
 // compare checks one password against a hash of either kind.
-func compare(hash, password string) (ok, stale bool, err error) {
+func (p *Passwords) compare(hash, password string) (ok, stale bool, err error) {
 	params, err := usable(hash)
 	if err != nil {
 		return false, false, err
@@ -126,7 +130,7 @@ func compare(hash, password string) (ok, stale bool, err error) {
 	if err != nil {
 		return false, false, errHash
 	}
-	return ok, *params != passwordCost, nil
+	return ok, *params != p.Cost, nil
 }
 
 // usable refuses a hash that can't be checked, or would cost too much; params

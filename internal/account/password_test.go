@@ -75,12 +75,12 @@ func TestHashesFromElsewhereAreVerifiedAndStale(t *testing.T) {
 func TestNothingFitsAnAbsentHash(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords()
-	for _, password := range []string{"", "x", p.dummy, strings.Repeat("a", 300)} {
+	for _, password := range []string{"", "x", p.dummy(), strings.Repeat("a", 300)} {
 		if ok, stale, err := p.Verify(t.Context(), "", password); ok || stale || err != nil {
 			t.Errorf("Verify with no hash: %v, stale %v, %v", ok, stale, err)
 		}
 	}
-	params, _, _, err := argon2id.DecodeHash(p.dummy)
+	params, _, _, err := argon2id.DecodeHash(p.dummy())
 	if err != nil || *params != passwordCost {
 		t.Errorf("the dummy costs %+v (%v), a real one %+v", params, err, passwordCost)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"latchkey/internal/account/accounttest"
 	"latchkey/internal/api/apitest"
 	"latchkey/internal/app"
 	"latchkey/internal/config"
@@ -82,6 +83,7 @@ func (h *house) open(options ...pgtest.Option) {
 	// Many passwords at once, under the race detector, on a busy machine: what
 	// is proved is the meter, not the queue.
 	h.app.SignIn.Passwords.Patience = time.Minute
+	accounttest.Quick(h.app.SignIn.Passwords)
 	srv.Config = edge.Server(h.app.Handler())
 	srv.Start()
 	h.t.Cleanup(srv.Close)

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
@@ -33,7 +32,6 @@ import (
 func TestMachine(t *testing.T) {
 	setChecks(t, cmp.Or(os.Getenv("LATCHKEY_SEQUENCES"), "25"))
 	h := newHouse(t)
-	h.app.SignIn.Passwords.Cost = argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 	boss := h.person(asAdmin)
 	token := boss.in()
 	began, said := h.clock.Now(), map[string]int{}

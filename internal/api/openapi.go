@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 	"github.com/goccy/go-yaml"
@@ -20,28 +21,24 @@ func OpenAPI() []byte { return openAPI }
 
 // Describe serves the description: /openapi.json for programs and /docs for
 // people, with a stylesheet of its own since the policy allows no inline one.
-// Both are made once, so a mistake in the file stops the start.
-func Describe(r gin.IRouter, words *text.Catalogue) error {
-	asJSON, err := yaml.YAMLToJSON(openAPI)
-	if err != nil {
-		return fmt.Errorf("read openapi.yaml: %w", err)
-	}
-	page, err := docsPage(words)
-	if err != nil {
-		return fmt.Errorf("draw /docs: %w", err)
-	}
-	for path, file := range map[string]struct {
-		kind string
-		body []byte
-	}{
-		"/openapi.json": {"application/json", asJSON},
-		"/docs":         {"text/html; charset=utf-8", page},
-		"/docs.css":     {"text/css; charset=utf-8", docsCSS},
-	} {
-		r.GET(path, func(c *gin.Context) {
-			edge.Cacheable(c)
-			c.Data(http.StatusOK, file.kind, file.body)
-		})
-	}
-	return nil
+// Each is made when somebody first asks for it: most processes are never asked.
+func Describe(r gin.IRouter, words *text.Catalogue) {
+	page := func() ([]byte, error) { return docsPage(words) }
+	serveMade(r, "/openapi.json", "application/json", asJSON)
+	serveMade(r, "/docs", "text/html; charset=utf-8", sync.OnceValues(page))
+	serveMade(r, "/docs.css", "text/css; charset=utf-8", func() ([]byte, error) { return docsCSS, nil })
+}
+
+var asJSON = sync.OnceValues(func() ([]byte, error) { return yaml.YAMLToJSON(openAPI) })
+
+func serveMade(r gin.IRouter, path, kind string, made func() ([]byte, error)) {
+	r.GET(path, func(c *gin.Context) {
+		body, err := made()
+		if err != nil {
+			edge.Fail(c, fmt.Errorf("make %s: %w", path, err))
+			return
+		}
+		edge.Cacheable(c)
+		c.Data(http.StatusOK, kind, body)
+	})
 }

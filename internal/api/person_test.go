@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
 	"latchkey/internal/account"
+	"latchkey/internal/account/accounttest"
 	"latchkey/internal/api/apitest"
 	"latchkey/internal/factor"
 	"latchkey/internal/guard"
@@ -19,15 +19,6 @@ import (
 )
 
 const password = "quiet otters drift at 5"
-
-// passwordHash is computed once: thirty milliseconds a user add up.
-var passwordHash = sync.OnceValue(func() string {
-	hash, err := account.NewPasswords().Hash(context.Background(), password)
-	if err != nil {
-		panic(err)
-	}
-	return hash
-})
 
 // person is a user that a test made, with what only the person would know.
 type person struct {
@@ -62,7 +53,7 @@ func (h *house) person(all ...trait) *person {
 	p := &person{h: h, id: id, email: fmt.Sprintf("person%d@example.org", persons.Add(1))}
 	u := account.User{
 		ID: id, Email: p.email, EmailVerified: true, Name: "Ada", Role: account.Member,
-		Status: account.Active, PasswordHash: passwordHash(),
+		Status: account.Active, PasswordHash: accounttest.Hash(h.app.SignIn.Passwords, password),
 	}
 	var its traits
 	for _, one := range all {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"latchkey/internal/account/accounttest"
 	"latchkey/internal/api/apitest"
 )
 
@@ -62,6 +63,7 @@ func TestAConfirmationNamesWhatIsMissing(t *testing.T) {
 func TestAnOldHashIsReplacedAtSignIn(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	accounttest.Dear(h.app.SignIn.Passwords)
 	p := h.person(withApp)
 	hash := func() (s string) {
 		if err := h.db.GetContext(t.Context(), &s, `SELECT password_hash FROM users WHERE id = $1`, p.id); err != nil {

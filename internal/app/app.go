@@ -83,9 +83,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		Keys: edge.Keys{DB: o.DB}, Digests: o.Keys.Tokens, Brand: o.Config.Brand.Name,
 	}
 	front.Routes(e.Engine)
-	if err := api.Describe(e.Engine, words); err != nil {
-		return nil, err
-	}
+	api.Describe(e.Engine, words)
 	if pages, err = a.pages(o, words); err != nil {
 		return nil, err
 	}

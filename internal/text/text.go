@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -31,8 +32,9 @@ type Catalogue struct {
 }
 
 // Load reads every embedded file and checks every message: a template that
-// does not parse or an id given twice stops the start, all named at once.
-func Load() (*Catalogue, error) { return load(files) }
+// does not parse or an id given twice stops the start, all named at once. It
+// reads once a process.
+var Load = sync.OnceValues(func() (*Catalogue, error) { return load(files) })
 
 func load(dir fs.FS) (*Catalogue, error) {
 	names, err := fs.Glob(dir, "*.toml")

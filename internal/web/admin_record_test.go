@@ -128,7 +128,7 @@ func TestTheDeskShowsNoSecrets(t *testing.T) {
 	p := h.person(factor.App, factor.Email)
 	theirs := h.browser()
 	theirs.in(p)
-	secrets := append([]string{p.secret, passwordHash(), "$argon2id$", "lks_", "lki_", "lkp_", "digest", "sealed"}, p.keys...)
+	secrets := append([]string{p.secret, h.passwordHash(), "$argon2id$", "lks_", "lki_", "lkp_", "digest", "sealed"}, p.keys...)
 	pages := append([]string{p.page(), me.page(), p.page() + "/reset-app", p.page() + "/delete"}, adminPages...)
 	for _, path := range pages {
 		at := b.get(path)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/account"
+	"latchkey/internal/account/accounttest"
 	"latchkey/internal/app"
 	"latchkey/internal/config"
 	"latchkey/internal/edge"
@@ -71,14 +72,6 @@ var keyset = sync.OnceValue(func() *seal.Keys {
 	return keys
 })
 
-var passwordHash = sync.OnceValue(func() string {
-	hash, err := account.NewPasswords().Hash(context.Background(), password)
-	if err != nil {
-		panic(err)
-	}
-	return hash
-})
-
 // newHouse starts the service; set changes its settings.
 func newHouse(t testing.TB, set ...func(*config.Config)) *house {
 	t.Helper()
@@ -101,11 +94,14 @@ func newHouse(t testing.TB, set ...func(*config.Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	accounttest.Quick(h.app.SignIn.Passwords)
 	srv.Config = edge.Server(h.app.Handler())
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return h
 }
+
+func (h *house) passwordHash() string { return accounttest.Hash(h.app.SignIn.Passwords, password) }
 
 func (h *house) tx(f func(ctx context.Context, tx *pg.Tx) error) {
 	h.t.Helper()
@@ -171,7 +167,7 @@ func (h *house) person(methods ...factor.Kind) *person {
 	h.tx(func(ctx context.Context, tx *pg.Tx) error {
 		err := account.CreateTx(ctx, tx, account.User{
 			ID: id, Email: p.email, EmailVerified: true, Name: "Ada", Role: account.Member,
-			Status: account.Active, PasswordHash: passwordHash(),
+			Status: account.Active, PasswordHash: h.passwordHash(),
 		})
 		if err != nil {
 			return err

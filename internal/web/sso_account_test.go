@@ -294,7 +294,7 @@ func TestIdentitiesEnd(t *testing.T) {
 		},
 		"linked by a stranger": func(h *house, p *ssotest.Provider, who *person, b *browser) {
 			h.exec(`DELETE FROM sso_identities`)
-			h.exec(`UPDATE users SET password_hash = $2 WHERE id = $1`, who.id, passwordHash())
+			h.exec(`UPDATE users SET password_hash = $2 WHERE id = $1`, who.id, h.passwordHash())
 			thief := h.browser()
 			thief.in(who)
 			thief.follow(thief.peek(thief.leave(p, thief.sure(who, linkPage))))

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/account/accounttest"
 	"latchkey/internal/app"
 	"latchkey/internal/config"
 	"latchkey/internal/devstack"
@@ -72,6 +73,7 @@ func newHouse(t testing.TB, set ...func(*house, *config.Config)) *house {
 	if h.app, err = app.New(t.Context(), app.Options{Config: cfg, DB: h.db, Keys: keyset(), Log: log}); err != nil {
 		t.Fatal(err)
 	}
+	accounttest.Quick(h.app.SignIn.Passwords)
 	h.seen = &recorder{next: h.app.Handler()}
 	srv.Config = edge.Server(h.seen)
 	srv.Start()
