@@ -28,7 +28,7 @@ import (
 var (
 	repo    = flag.String("repo", "../..", "the service's `folder`; nothing in it is changed")
 	rooms   = flag.String("rooms", "factor,guard,signin,session,seal", "packages to change")
-	testers = flag.String("tests", "seal,guard,session,factor,rotation,api", "packages whose tests are run")
+	testers = flag.String("tests", "seal,guard,session,factor,rotation,account,admin,forwardauth,api,web", "packages whose tests are run")
 	out     = flag.String("out", "", "`folder` for binaries and results; a second run goes on from there")
 	each    = flag.Int("each", 0, "how many mutants of a room, by chance; 0: all")
 	seed    = flag.Uint64("seed", 1, "of the sample")
