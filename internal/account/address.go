@@ -74,11 +74,8 @@ const (
 // AskTx writes down what is asked about an address, whether it has an account
 // or not: the same write for both.
 func AskTx(ctx context.Context, tx *pg.Tx, by audit.Actor, k AskKind, email string) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("note request: %w", err)
-	}
-	_, err = tx.ExecContext(ctx, `
+	id := pg.NewID()
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO address_requests (id, kind, email, device, address, created_at, request_id, traceparent)
 		VALUES ($1, $2, $3, $4, $5, $6, nullif($7, ''), nullif($8, ''))`,
 		id, k, email, by.Device, by.Address, tx.Now, trace.Request(ctx), trace.Parent(ctx))

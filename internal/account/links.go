@@ -75,10 +75,7 @@ func (l *Links) MakeTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, k LinkKin
 	raw := make([]byte, linkBytes)
 	_, _ = rand.Read(raw) // never fails
 	token = base64.RawURLEncoding.EncodeToString(raw)
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", until, fmt.Errorf("make link: %w", err)
-	}
+	id := pg.NewID()
 	body, err := json.Marshal(linkData(data))
 	if err != nil {
 		return "", until, fmt.Errorf("make link: %w", err)

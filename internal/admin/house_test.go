@@ -64,12 +64,9 @@ var (
 
 func (h *house) user(role account.Role) uuid.UUID {
 	h.t.Helper()
-	id, err := uuid.NewV7()
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	id := pg.NewID()
 	ctx := h.t.Context()
-	err = h.DB.InTx(ctx, func(tx *pg.Tx) error {
+	err := h.DB.InTx(ctx, func(tx *pg.Tx) error {
 		u := account.User{ID: id, Email: fmt.Sprintf("%s@example.org", id), EmailVerified: true, Name: "Ada", Role: role, Status: account.Active}
 		if err := account.CreateTx(ctx, tx, u); err != nil {
 			return err

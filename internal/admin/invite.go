@@ -2,9 +2,7 @@ package admin
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/google/uuid"
 
 	"latchkey/internal/account"
 	"latchkey/internal/audit"
@@ -74,10 +72,7 @@ func (p Invited) user() (account.User, error) {
 	if len(all.Fields) > 0 {
 		return u, all
 	}
-	var err error
-	if u.ID, err = uuid.NewV7(); err != nil {
-		return u, fmt.Errorf("make user: %w", err)
-	}
+	u.ID = pg.NewID()
 	return u, nil
 }
 

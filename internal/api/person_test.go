@@ -46,10 +46,7 @@ var persons atomic.Int64
 // the order given; the first is the preferred one.
 func (h *house) person(all ...trait) *person {
 	h.t.Helper()
-	id, err := uuid.NewV7()
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	id := pg.NewID()
 	p := &person{h: h, id: id, email: fmt.Sprintf("person%d@example.org", persons.Add(1))}
 	u := account.User{
 		ID: id, Email: p.email, EmailVerified: true, Name: "Ada", Role: account.Member,

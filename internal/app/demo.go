@@ -57,10 +57,7 @@ func (a *App) SeedDemo(ctx context.Context) error {
 
 func (a *App) seed(ctx context.Context, tx *pg.Tx, d demoAccount, hash string) error {
 	by := audit.Actor{Kind: audit.System}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
+	id := pg.NewID()
 	u := account.User{
 		ID: id, Email: d.email, EmailVerified: d.verified, Name: d.name, Role: d.role, Status: d.status, PasswordHash: hash,
 	}

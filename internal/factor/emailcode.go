@@ -136,18 +136,14 @@ func (s *Store) liveTx(ctx context.Context, tx *pg.Tx, r Request) (*codeRow, err
 func codeSeal(user, row uuid.UUID) []string { return []string{"code", user.String(), row.String()} }
 
 func (s *Store) freshTx(ctx context.Context, tx *pg.Tx, by audit.Actor, r Request) (Delivery, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Delivery{}, fmt.Errorf("make code: %w", err)
-	}
+	id := pg.NewID()
 	code := newDigits()
 	c := codeRow{
 		ID: id, Address: r.Address, Reference: newReference(), Mailed: pg.Times{tx.Now},
 		ResendAt: tx.Now.Add(countdown[0]), Deadline: tx.Now.Add(r.Purpose.life()),
 	}
-	if c.Sealed, err = s.keys.Mail.Seal([]byte(code), codeSeal(r.User, id)...); err != nil {
-		return Delivery{}, fmt.Errorf("seal code: %w", err)
-	}
+	c.Sealed = s.keys.Mail.Seal([]byte(code), codeSeal(r.User, id)...)
+	var err error
 	if c.MailID, err = s.queueTx(ctx, tx, by, r, c, code); err != nil {
 		return Delivery{}, err
 	}

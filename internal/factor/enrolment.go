@@ -32,19 +32,14 @@ func (s *Store) BeginTx(ctx context.Context, tx *pg.Tx, user, holder uuid.UUID, 
 	if err := s.roomTx(ctx, tx, user, k, replaces); err != nil {
 		return Enrolment{}, err
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Enrolment{}, fmt.Errorf("begin enrolment: %w", err)
-	}
+	id := pg.NewID()
 	e := Enrolment{ID: id, Kind: k, Name: name, Replaces: replaces, ExpiresAt: tx.Now.Add(enrolmentLife)}
 	var sealed []byte
 	if k == App {
 		e.Secret = NewAppSecret()
-		if sealed, err = s.keys.AppSecrets.Seal([]byte(e.Secret), secretRow(user, id)...); err != nil {
-			return Enrolment{}, fmt.Errorf("seal app secret: %w", err)
-		}
+		sealed = s.keys.AppSecrets.Seal([]byte(e.Secret), secretRow(user, id)...)
 	}
-	_, err = tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO enrolments (id, user_id, holder, kind, name, secret, replaces, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT ON CONSTRAINT enrolments_holder_key DO UPDATE
@@ -154,11 +149,8 @@ func (s *Store) turnOnTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, e Enrol
 	}
 	var sealed []byte
 	if e.Kind == App {
-		var err error
 		// The enrolment's id becomes the method's, so the seal fits as it is.
-		if sealed, err = s.keys.AppSecrets.Seal([]byte(e.Secret), secretRow(user, e.ID)...); err != nil {
-			return fmt.Errorf("seal app secret: %w", err)
-		}
+		sealed = s.keys.AppSecrets.Seal([]byte(e.Secret), secretRow(user, e.ID)...)
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO methods (id, user_id, kind, name, secret, last_step, enabled_at, last_used_at)

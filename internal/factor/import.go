@@ -98,14 +98,8 @@ func (s *Store) ImportTx(ctx context.Context, tx *pg.Tx, apps []Imported) error 
 		seen       = map[uuid.UUID]bool{}
 	)
 	for _, a := range apps {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("import app: %w", err)
-		}
-		sealed, err := s.keys.AppSecrets.Seal([]byte(a.Secret), secretRow(a.User, id)...)
-		if err != nil {
-			return fmt.Errorf("seal app secret: %w", err)
-		}
+		id := pg.NewID()
+		sealed := s.keys.AppSecrets.Seal([]byte(a.Secret), secretRow(a.User, id)...)
 		ids, users, names, secrets = append(ids, id), append(users, a.User), append(names, a.Name), append(secrets, sealed)
 		if !seen[a.User] {
 			seen[a.User] = true
@@ -132,22 +126,13 @@ func (s *Store) newSetsTx(ctx context.Context, tx *pg.Tx, users []uuid.UUID) err
 		digests, sealed       [][]byte
 	)
 	for _, user := range users {
-		set, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make recovery set: %w", err)
-		}
+		set := pg.NewID()
 		sets, labels = append(sets, set), append(labels, newReference()+newReference())
 		for i := range keysPerSet {
 			key := newRecoveryKey()
 			canonical, _ := CanonicalRecoveryKey(key)
-			row, err := uuid.NewV7()
-			if err != nil {
-				return fmt.Errorf("make recovery key: %w", err)
-			}
-			copied, err := s.keys.RecoverySeal.Seal([]byte(key), keySeal(user, row)...)
-			if err != nil {
-				return fmt.Errorf("seal recovery key: %w", err)
-			}
+			row := pg.NewID()
+			copied := s.keys.RecoverySeal.Seal([]byte(key), keySeal(user, row)...)
 			ids, of, owners, positions = append(ids, row), append(of, set), append(owners, user), append(positions, int64(i+1))
 			digests, sealed = append(digests, s.keys.RecoveryKeys.Digest(user.String(), canonical)), append(sealed, copied)
 		}

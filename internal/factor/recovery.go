@@ -57,12 +57,9 @@ func (s *Store) NewSetTx(ctx context.Context, tx *pg.Tx, user uuid.UUID) (Set, e
 	if err := EndKeysTx(ctx, tx, user); err != nil {
 		return Set{}, err
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Set{}, fmt.Errorf("make recovery set: %w", err)
-	}
+	id := pg.NewID()
 	set := Set{ID: id, Label: newReference() + newReference(), GeneratedAt: tx.Now, Total: keysPerSet, Left: keysPerSet}
-	_, err = tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO recovery_sets (id, user_id, label, generated_at) VALUES ($1, $2, $3, $4)`,
 		id, user, set.Label, tx.Now)
 	if err != nil {
@@ -72,14 +69,9 @@ func (s *Store) NewSetTx(ctx context.Context, tx *pg.Tx, user uuid.UUID) (Set, e
 	for i := range keysPerSet {
 		key := newRecoveryKey()
 		canonical, _ := CanonicalRecoveryKey(key)
-		row, err := uuid.NewV7()
-		if err != nil {
-			return Set{}, fmt.Errorf("make recovery key: %w", err)
-		}
+		row := pg.NewID()
 		ids[i], digests[i] = row.String(), s.keys.RecoveryKeys.Digest(user.String(), canonical)
-		if sealed[i], err = s.keys.RecoverySeal.Seal([]byte(key), keySeal(user, row)...); err != nil {
-			return Set{}, fmt.Errorf("seal recovery key: %w", err)
-		}
+		sealed[i] = s.keys.RecoverySeal.Seal([]byte(key), keySeal(user, row)...)
 		set.Keys = append(set.Keys, Key{Key: key})
 	}
 	_, err = tx.ExecContext(ctx, `

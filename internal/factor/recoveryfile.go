@@ -89,7 +89,7 @@ func (f KeyFile) Text() []byte {
 	}
 	line("")
 	switch {
-	case unused == 0 && len(f.Keys) > 0:
+	case unused == 0:
 		line("All of these keys were used. Please make new ones.")
 	case unused < len(f.Keys):
 		line("%d of %d keys were unused when this file was saved.", unused, len(f.Keys))

@@ -59,11 +59,8 @@ func PassAskedTx(ctx context.Context, tx *pg.Tx, user uuid.UUID) (by uuid.UUID, 
 }
 
 func keepPassTx(ctx context.Context, tx *pg.Tx, user, by uuid.UUID, digest []byte, until time.Time) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("make recovery pass: %w", err)
-	}
-	_, err = tx.ExecContext(ctx, `
+	id := pg.NewID()
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO recovery_passes (id, user_id, asked_by, digest, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6)`,
 		id, user, uuid.NullUUID{UUID: by, Valid: by != uuid.Nil}, digest, tx.Now, until)

@@ -107,10 +107,7 @@ func (in *Intake) take(ctx context.Context, by audit.Actor, people []Person) (ma
 	}
 	users := make([]account.User, len(fresh))
 	for i, p := range fresh {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return 0, fmt.Errorf("make user: %w", err)
-		}
+		id := pg.NewID()
 		users[i] = account.User{ID: id, Email: p.Email, EmailVerified: p.Verified, Name: p.Name, Role: p.Role, PasswordHash: p.PasswordHash}
 		if len(p.Apps) > 0 {
 			users[i].PreferredMethod = string(factor.App)

@@ -87,10 +87,7 @@ func (o *Outbox) QueueTx(ctx context.Context, tx *pg.Tx, e Envelope, m Kind) (uu
 	if e.ExpiresAt.IsZero() {
 		e.ExpiresAt = tx.Now.Add(lifetime)
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("queue %s: %w", m.Name(), err)
-	}
+	id := pg.NewID()
 	sealed, err := o.seal(id, e, m)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("queue %s: %w", m.Name(), err)
@@ -116,7 +113,7 @@ func (o *Outbox) seal(id uuid.UUID, e Envelope, m Kind) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.sealer.Seal(plain, row(id, m.Name(), e.To)...)
+	return o.sealer.Seal(plain, row(id, m.Name(), e.To)...), nil
 }
 
 // row names what a sealed mail is bound to. With the address in it, a changed

@@ -14,10 +14,7 @@ func FuzzOpen(f *testing.F) {
 		if plain, err := k.Mail.Open(planted, row); err == nil {
 			t.Fatalf("%x opens as %x", planted, plain)
 		}
-		sealed, err := k.Mail.Seal(secret, row)
-		if err != nil {
-			t.Fatal(err)
-		}
+		sealed := k.Mail.Seal(secret, row)
 		if plain, err := k.Mail.Open(sealed, row); err != nil || !bytes.Equal(plain, secret) {
 			t.Fatalf("%x opens as %x, %v", secret, plain, err)
 		}
@@ -85,10 +82,7 @@ func FuzzLoad(f *testing.F) {
 		if tag := k.Tokens.Digest("x"); !k.Tokens.Verify(tag, "x") {
 			t.Error("its own digest does not fit")
 		}
-		sealed, err := k.AppSecrets.Seal([]byte("x"), "row")
-		if err != nil {
-			t.Fatalf("accepted, and does not seal: %v", err)
-		}
+		sealed := k.AppSecrets.Seal([]byte("x"), "row")
 		set, err := ReadSet(data)
 		if err != nil {
 			t.Fatalf("one reader takes it and the other does not: %v", err)

@@ -51,7 +51,7 @@ func (s *Sealer) Reseal(sealed []byte, row ...string) (fresh []byte, err error) 
 	if err != nil {
 		return nil, err
 	}
-	return s.Seal(plain, row...)
+	return s.Seal(plain, row...), nil
 }
 
 // Fingerprint names which keys are there and in which state, without saying

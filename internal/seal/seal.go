@@ -139,8 +139,8 @@ func newSealer(h *keyset.Handle) (*Sealer, error) {
 }
 
 // Seal encrypts secret for the row that the parts name.
-func (s *Sealer) Seal(secret []byte, row ...string) ([]byte, error) {
-	return s.aead.Encrypt(secret, associated(row))
+func (s *Sealer) Seal(secret []byte, row ...string) []byte {
+	return must(s.aead.Encrypt(secret, associated(row)))
 }
 
 // Open decrypts what Seal made for the same row.
@@ -223,10 +223,10 @@ func frame(parts []string) []byte {
 	return b
 }
 
-// must: computing an HMAC over bytes in memory has no way to fail.
-func must(tag []byte, err error) []byte {
+// must: an HMAC or a cipher over a few bytes in memory has no way to fail.
+func must(out []byte, err error) []byte {
 	if err != nil {
 		panic("seal: " + err.Error())
 	}
-	return tag
+	return out
 }

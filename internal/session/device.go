@@ -26,11 +26,8 @@ type Device struct {
 // use does not lengthen it. The oldest beyond ten ends.
 func (s *Store) TrustTx(ctx context.Context, tx *pg.Tx, by audit.Actor, user uuid.UUID, life time.Duration) (string, uuid.UUID, error) {
 	token, digest := s.NewToken(DevicePrefix)
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", uuid.Nil, fmt.Errorf("make trusted device: %w", err)
-	}
-	_, err = tx.ExecContext(ctx, `
+	id := pg.NewID()
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO trusted_devices (id, user_id, token_digest, device, address, created_at, last_used_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`,
 		id, user, digest, by.Device, by.Address, tx.Now, tx.Now.Add(life))

@@ -170,10 +170,7 @@ type New struct {
 // CreateTx makes a session and gives its token, which exists nowhere else.
 func (s *Store) CreateTx(ctx context.Context, tx *pg.Tx, by audit.Actor, n New) (Session, string, error) {
 	token, digest := s.NewToken(Prefix)
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Session{}, "", fmt.Errorf("make session: %w", err)
-	}
+	id := pg.NewID()
 	if n.First == "" {
 		n.First = ByPassword
 	}
@@ -190,7 +187,7 @@ func (s *Store) CreateTx(ctx context.Context, tx *pg.Tx, by audit.Actor, n New) 
 		out.ConfirmedUntil, out.ConfirmedBy, out.ConfirmedSince = &until, n.Method, n.Since
 		out.ConfirmedAt = &tx.Now
 	}
-	_, err = tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO sessions (id, user_id, token_digest, front, assurance, method, method_at,
 			confirmed_until, confirmed_by, idle_minutes, device, address, browser, trusted_device,
 			created_at, last_seen_at, expires_at, confirmed_since, confirmed_at, first_step)

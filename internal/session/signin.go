@@ -69,15 +69,12 @@ func (r signInRow) signIn() SignIn {
 // BeginTx writes a sign-in whose first step is done and gives its token.
 func (s *Store) BeginTx(ctx context.Context, tx *pg.Tx, by audit.Actor, user uuid.UUID, first First, step Step) (SignIn, string, error) {
 	token, digest := s.NewToken(SignInPrefix)
-	id, err := uuid.NewV7()
-	if err != nil {
-		return SignIn{}, "", fmt.Errorf("begin sign-in: %w", err)
-	}
+	id := pg.NewID()
 	in := SignIn{
 		ID: id, User: user, First: first, Step: step, Assurance: Password,
 		CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(signInLife),
 	}
-	_, err = tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO sign_ins (id, user_id, token_digest, first_step, status, device, address, browser, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		id, user, digest, first, step, by.Device, by.Address, null(by.Browser), tx.Now, in.ExpiresAt)

@@ -103,12 +103,9 @@ type NewToken struct {
 
 // MintTx makes an access token. The secret is given here and exists nowhere else.
 func (s *Store) MintTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, n NewToken) (Token, string, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Token{}, "", fmt.Errorf("make access token: %w", err)
-	}
+	id := pg.NewID()
 	secret := newAccessToken()
-	_, err = tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO access_tokens (id, user_id, token_digest, name, scopes, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		id, user, s.digests.Digest(secret), n.Name, pg.Array(n.Scopes), tx.Now, n.ExpiresAt)

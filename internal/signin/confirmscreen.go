@@ -70,11 +70,11 @@ func (f *Flow) Confirmation(ctx context.Context, by audit.Actor, in session.Sess
 				out.Preferred = c.Kind
 			}
 		}
-		set, has, err := factor.CurrentSet(ctx, tx, in.User)
+		set, _, err := factor.CurrentSet(ctx, tx, in.User)
 		if err != nil {
 			return err
 		}
-		out.RecoveryKey = has && set.Left > 0
+		out.RecoveryKey = set.Left > 0
 		d, err := f.Factors.DeliveryTx(ctx, tx, in.User, factor.Confirmation, in.ID)
 		if err == nil {
 			out.Mailed = &d

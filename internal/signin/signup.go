@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -116,9 +115,7 @@ func (f *Flow) person(ctx context.Context, p Person, rules policy.Policy) (accou
 		return u, all
 	}
 	var err error
-	if u.ID, err = uuid.NewV7(); err != nil {
-		return u, fmt.Errorf("make user: %w", err)
-	}
+	u.ID = pg.NewID()
 	u.PasswordHash, err = f.Passwords.Hash(ctx, p.Password)
 	return u, err
 }

@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -119,9 +118,7 @@ func (f *Flow) signUpBySSO(ctx context.Context, by audit.Actor, p sso.Proof) (St
 		return State{}, err
 	}
 	u := account.User{Email: email, EmailVerified: true, Name: nameOf(p, email), Role: account.Member, Status: account.Active}
-	if u.ID, err = uuid.NewV7(); err != nil {
-		return State{}, fmt.Errorf("make user: %w", err)
-	}
+	u.ID = pg.NewID()
 	by.Kind, by.ID = audit.User, u.ID
 	p.Email = email
 	var out State

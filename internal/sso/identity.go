@@ -55,10 +55,7 @@ func UseTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, issuer, subject strin
 // LinkTx makes an identity a user's, or gives ErrLinked: who has it is decided
 // by the constraint.
 func LinkTx(ctx context.Context, tx *pg.Tx, user uuid.UUID, p Proof) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("link identity: %w", err)
-	}
+	id := pg.NewID()
 	n, err := pg.Affected(tx.ExecContext(ctx, `
 		INSERT INTO sso_identities (id, user_id, issuer, subject, email, linked_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, id, user, p.Issuer, p.Subject, p.Email, tx.Now))

@@ -159,10 +159,7 @@ var persons atomic.Int64
 // person makes a user with methods on; the first is the preferred one.
 func (h *house) person(methods ...factor.Kind) *person {
 	h.t.Helper()
-	id, err := uuid.NewV7()
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	id := pg.NewID()
 	p := &person{h: h, id: id, email: fmt.Sprintf("person%d@example.org", persons.Add(1))}
 	h.tx(func(ctx context.Context, tx *pg.Tx) error {
 		err := account.CreateTx(ctx, tx, account.User{

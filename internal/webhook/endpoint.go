@@ -94,17 +94,11 @@ func (r endpointRow) orNone(err error, verb string) (Endpoint, error) {
 
 // AddTx makes an endpoint and gives its key, which is told this once.
 func (s *Store) AddTx(ctx context.Context, tx *pg.Tx, by uuid.UUID, url string, asked []string) (Endpoint, string, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Endpoint{}, "", fmt.Errorf("add webhook: %w", err)
-	}
+	id := pg.NewID()
 	key := newSecret()
-	sealed, err := s.sealer.Seal(key, row(id)...)
-	if err != nil {
-		return Endpoint{}, "", fmt.Errorf("add webhook: %w", err)
-	}
+	sealed := s.sealer.Seal(key, row(id)...)
 	var r endpointRow
-	err = tx.GetContext(ctx, &r, `
+	err := tx.GetContext(ctx, &r, `
 		INSERT INTO webhooks (id, url, kinds, secret, created_by, created_at)
 		SELECT $1, $2, $3, $4, $5, $6
 		WHERE (SELECT count(*) FROM webhooks) < $7
@@ -167,12 +161,9 @@ func DeleteTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Endpoint, error) {
 // receiver may know that one only.
 func (s *Store) RotateTx(ctx context.Context, tx *pg.Tx, id uuid.UUID) (Endpoint, string, error) {
 	key := newSecret()
-	sealed, err := s.sealer.Seal(key, row(id)...)
-	if err != nil {
-		return Endpoint{}, "", fmt.Errorf("rotate key of webhook: %w", err)
-	}
+	sealed := s.sealer.Seal(key, row(id)...)
 	var r endpointRow
-	err = tx.GetContext(ctx, &r, `
+	err := tx.GetContext(ctx, &r, `
 		UPDATE webhooks SET old_secret = secret, secret = $2 WHERE id = $1 AND old_secret IS NULL
 		RETURNING id, url, array_to_string(kinds, ' ') AS kinds, enabled, true AS old_key, created_by, created_at`, id, sealed)
 	e, err := r.orNotNow(ctx, tx, id, err, "rotate key of")
