@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 
-
 	"latchkey/internal/account"
 	"latchkey/internal/audit"
 	"latchkey/internal/fault"

@@ -1,11 +1,7 @@
 package api_test
 
 import (
-	"hash/crc32"
-	"os"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -48,23 +44,25 @@ func TestEveryStatementMayFail(t *testing.T) {
 
 // eachFails makes a call as often as it has statements.
 func eachFails(t *testing.T, ready func(*house) func() *apitest.Response) {
-	f := &failing{}
-	f.off = sync.NewCond(&f.mu)
-	h := newHouse(t, pgtest.Before(f.before))
+	f := pgtest.NewFailing()
+	f.Held = asksHeld
+	h := newHouse(t, pgtest.Before(f.Before))
 	call := ready(h)
-	f.from(h, 0)
+	h.quiet()
+	f.From(0)
 	want := call()
 	if want.Status >= 500 {
 		t.Fatalf("with nothing failing: %d %s", want.Status, want.Body)
 	}
-	for n, query := range f.stop() {
-		if os.Getenv("LATCHKEY_STATEMENTS") != "all" && crc32.ChecksumIEEE([]byte(t.Name()+query))%10 != 0 {
+	for n, query := range f.Stop() {
+		if pgtest.Spared(t, query) {
 			continue
 		}
 		call := ready(h)
-		f.from(h, n+1)
+		h.quiet()
+		f.From(n + 1)
 		answer := call()
-		f.stop()
+		f.Stop()
 		if answer.Status < 500 {
 			t.Errorf("statement %d failed, and the answer is %d: %s", n+1, answer.Status, query)
 		} else if again := call(); again.Status != want.Status {
@@ -213,47 +211,76 @@ func (p *person) pass() string {
 	return boss.Post(at(p, "/recovery-pass"), apitest.M{"reason": "lost the phone"}).Want(201).Text("recovery_pass")
 }
 
-// failing lets one statement fail, and writes down those that ran.
-type failing struct {
-	mu   sync.Mutex
-	off  *sync.Cond // tells that on has become false
-	on   bool
-	at   int // counted from one; zero: none
-	seen []string
-}
-
-func (f *failing) before(query string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for f.on && strings.Contains(query, "DELETE FROM address_requests") {
-		f.off.Wait() // who answers requests about addresses does so after the call
-	}
-	if !f.on || strings.Contains(query, "pg_notify") { // a wake-up, after the commit
-		return nil
-	}
-	f.seen = append(f.seen, strings.Join(strings.Fields(query), " "))
-	if len(f.seen) == f.at {
-		return syscall.ECONNRESET
-	}
-	return nil
-}
-
-func (f *failing) from(h *house, at int) {
+// quiet waits until nobody has a request about an address left to answer.
+func (h *house) quiet() {
 	h.t.Helper()
 	for end := time.Now().Add(20 * time.Second); h.count(`SELECT count(*) FROM address_requests`) > 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			h.t.Fatal("requests about addresses are not answered")
 		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.on, f.at, f.seen = true, at, nil
 }
 
-func (f *failing) stop() (seen []string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.on = false
-	f.off.Broadcast()
-	return f.seen
+// asksHeld is the statement of whoever answers requests about addresses, after
+// the call.
+const asksHeld = "DELETE FROM address_requests"
+
+// The same of what is answered by mail after the call: a request is answered
+// whole or not at all, and then again. Each makes one mail and one event.
+func TestEveryStatementOfAnAnswerMayFail(t *testing.T) {
+	t.Parallel()
+	for kind, ask := range map[string]struct {
+		mail string
+		call func(*house, *person) *apitest.Response
+	}{
+		"a reset": {"password_reset", func(h *house, p *person) *apitest.Response {
+			return h.api.Post("/password-resets", apitest.M{"email": p.email})
+		}},
+		"a sign-up with an address that is taken": {"address_taken", func(h *house, p *person) *apitest.Response {
+			return h.api.Post("/sign-ups", apitest.M{"email": p.email, "password": "lamp orbit cabbage quartz", "name": "Eve"})
+		}},
+		"a change to an address that is taken": {"address_taken", func(h *house, p *person) *apitest.Response {
+			return h.api.As(h.person(withApp).confirmed()).Post("/me/email-change", apitest.M{"email": p.email})
+		}},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			f := pgtest.NewFailing()
+			f.Held = asksHeld
+			h := newHouse(t, pgtest.Before(f.Before))
+			beside := &house{t: t, db: pgtest.Open(t, h.url)}
+			answered := func(at int) (p *person, seen []string) {
+				p = h.person(withApp)
+				h.quiet()
+				f.From(0)
+				if got := ask.call(h, p); got.Status >= 300 {
+					t.Fatalf("%d %s", got.Status, got.Body)
+				}
+				f.Release(at)
+				for i := 0; beside.count(`SELECT count(*) FROM address_requests`) > 0; i++ {
+					if i == 400 {
+						t.Fatalf("with statement %d failing: never answered", at)
+					}
+					h.app.SignIn.Wake()
+					time.Sleep(10 * time.Millisecond)
+				}
+				return p, f.Stop()
+			}
+			told := func(p *person) (mails, events int) {
+				return h.count(`SELECT count(*) FROM mails WHERE user_id = $1 AND kind = $2`, p.id, ask.mail),
+					h.count(`SELECT count(*) FROM events WHERE subject_id = $1`, p.id)
+			}
+			p, seen := answered(0)
+			_, want := told(p)
+			for n, query := range seen {
+				if pgtest.Spared(t, query) {
+					continue
+				}
+				p, _ := answered(n + 1)
+				if mails, events := told(p); mails != 1 || events != want {
+					t.Errorf("after statement %d failed: %d mails and %d events, want 1 and %d: %s", n+1, mails, events, want, query)
+				}
+			}
+		})
+	}
 }
