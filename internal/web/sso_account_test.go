@@ -263,7 +263,7 @@ func TestConfirmingWithoutAPasswordButACode(t *testing.T) {
 	b.post("/account/confirm", form).want("confirm", http.StatusForbidden) // the code alone
 	link := b.get("/account/password").attr(`a[data-sso="acme"]`, "href")
 	at := b.follow(b.peek(b.toProvider(p, link))).want("confirm", http.StatusOK)
-	at.says("main", "Now a code")
+	at.says("main", "enter a code")
 	if h.count(`SELECT count(*) FROM sessions WHERE confirmed_until IS NOT NULL`) != 0 {
 		t.Fatal("the provider alone confirms")
 	}
