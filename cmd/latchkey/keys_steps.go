@@ -113,13 +113,13 @@ func (in *rotateReseal) Run(ctx context.Context, c *console) error {
 		}
 		for _, column := range columns {
 			done, err := column.Reseal(ctx, r.db, func(n int64) {
-				fmt.Fprintf(c.err, "%s: %s: %s sealed again\n", purpose, column.Name, count(int(n), "row", "rows"))
+				fmt.Fprintf(c.err, "%s: %s: %s sealed again\n", purpose, column, count(int(n), "row", "rows"))
 			})
 			if err != nil {
 				return err
 			}
 			for _, id := range done.Closed {
-				fmt.Fprintf(c.err, "%s: %s: row %s opens under no key and was left as it is\n", purpose, column.Name, id)
+				fmt.Fprintf(c.err, "%s: %s: row %s opens under no key and was left as it is\n", purpose, column, id)
 			}
 			closed, skipped = closed+len(done.Closed), skipped+done.Skipped
 		}

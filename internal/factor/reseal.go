@@ -17,71 +17,27 @@ import (
 // anew: sealed secrets, and the digests of recovery keys that lie sealed
 // beside them. Codes are over before anyone would ask.
 func Columns(keys *seal.Keys) []rotation.Column {
+	const user = "ARRAY[user_id::text]"
 	return []rotation.Column{
 		{
-			Purpose: "app_secrets", Name: "methods", Current: keys.AppSecrets.Current(), Again: rotation.Sealed(keys.AppSecrets, bound(secretRow)),
-			Stale: `
-				SELECT id, secret, ARRAY[user_id::text] FROM methods
-				WHERE kind = 'app' AND substring(secret FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
-				ORDER BY id LIMIT $4`,
-			Swap: `
-				UPDATE methods m SET secret = held.fresh
-				FROM (SELECT m.id, n.fresh FROM methods m
-				      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = m.id AND n.old = m.secret
-				      FOR UPDATE OF m SKIP LOCKED) held
-				WHERE m.id = held.id`,
+			Purpose: "app_secrets", Current: keys.AppSecrets.Current(), Again: rotation.Sealed(keys.AppSecrets, bound(secretRow)),
+			Table: "methods", Column: "secret", Parts: user,
 		},
 		{
-			Purpose: "app_secrets", Name: "enrolments", Current: keys.AppSecrets.Current(), Again: rotation.Sealed(keys.AppSecrets, bound(secretRow)),
-			Stale: `
-				SELECT id, secret, ARRAY[user_id::text] FROM enrolments
-				WHERE secret IS NOT NULL AND expires_at > $3 AND substring(secret FROM 1 FOR 5) <> $1 AND id > $2
-				ORDER BY id LIMIT $4`,
-			Swap: `
-				UPDATE enrolments e SET secret = held.fresh
-				FROM (SELECT e.id, n.fresh FROM enrolments e
-				      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = e.id AND n.old = e.secret
-				      FOR UPDATE OF e SKIP LOCKED) held
-				WHERE e.id = held.id`,
+			Purpose: "app_secrets", Current: keys.AppSecrets.Current(), Again: rotation.Sealed(keys.AppSecrets, bound(secretRow)),
+			Table: "enrolments", Column: "secret", Live: "expires_at > $3", Parts: user,
 		},
 		{
-			Purpose: "recovery_seal", Name: "recovery_keys", Current: keys.RecoverySeal.Current(), Again: rotation.Sealed(keys.RecoverySeal, bound(keySeal)),
-			Stale: `
-				SELECT id, sealed, ARRAY[user_id::text] FROM recovery_keys
-				WHERE sealed IS NOT NULL AND substring(sealed FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
-				ORDER BY id LIMIT $4`,
-			Swap: `
-				UPDATE recovery_keys k SET sealed = held.fresh
-				FROM (SELECT k.id, n.fresh FROM recovery_keys k
-				      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = k.id AND n.old = k.sealed
-				      FOR UPDATE OF k SKIP LOCKED) held
-				WHERE k.id = held.id`,
+			Purpose: "recovery_seal", Current: keys.RecoverySeal.Current(), Again: rotation.Sealed(keys.RecoverySeal, bound(keySeal)),
+			Table: "recovery_keys", Column: "sealed", Parts: user,
 		},
 		{
-			Purpose: "mail", Name: "codes", Current: keys.Mail.Current(), Again: rotation.Sealed(keys.Mail, bound(codeSeal)),
-			Stale: `
-				SELECT id, sealed, ARRAY[user_id::text] FROM codes
-				WHERE sealed IS NOT NULL AND deadline > $3 AND substring(sealed FROM 1 FOR 5) <> $1 AND id > $2
-				ORDER BY id LIMIT $4`,
-			Swap: `
-				UPDATE codes c SET sealed = held.fresh
-				FROM (SELECT c.id, n.fresh FROM codes c
-				      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = c.id AND n.old = c.sealed
-				      FOR UPDATE OF c SKIP LOCKED) held
-				WHERE c.id = held.id`,
+			Purpose: "mail", Current: keys.Mail.Current(), Again: rotation.Sealed(keys.Mail, bound(codeSeal)),
+			Table: "codes", Column: "sealed", Live: "deadline > $3", Parts: user,
 		},
 		{
-			Purpose: "recovery_keys", Name: "recovery_keys", Current: keys.RecoveryKeys.Current(), Again: digestAgain(keys),
-			Stale: `
-				SELECT id, digest, ARRAY[user_id::text, encode(sealed, 'hex')] FROM recovery_keys
-				WHERE sealed IS NOT NULL AND substring(digest FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
-				ORDER BY id LIMIT $4`,
-			Swap: `
-				UPDATE recovery_keys k SET digest = held.fresh
-				FROM (SELECT k.id, n.fresh FROM recovery_keys k
-				      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = k.id AND n.old = k.digest
-				      FOR UPDATE OF k SKIP LOCKED) held
-				WHERE k.id = held.id`,
+			Purpose: "recovery_keys", Current: keys.RecoveryKeys.Current(), Again: digestAgain(keys),
+			Table: "recovery_keys", Column: "digest", Live: "sealed IS NOT NULL", Parts: "ARRAY[user_id::text, encode(sealed, 'hex')]",
 		},
 	}
 }

@@ -352,9 +352,9 @@ func TestResealedRowsWork(t *testing.T) {
 	now := load()
 	want := map[string]int64{"app_secrets methods": 2, "app_secrets enrolments": 1, "recovery_seal recovery_keys": 20, "mail codes": 2, "recovery_keys recovery_keys": 20}
 	for _, c := range factor.Columns(now) {
-		for _, n := range []int64{want[c.Purpose+" "+c.Name], 0} { // a second run finds nothing
+		for _, n := range []int64{want[c.Purpose+" "+c.Table], 0} { // a second run finds nothing
 			if done, err := c.Reseal(t.Context(), b.db, func(int64) {}); err != nil || done.Sealed != n || len(done.Closed) != 0 || done.Skipped != 0 {
-				t.Errorf("%s %s: %+v, want %d, %v", c.Purpose, c.Name, done, n, err)
+				t.Errorf("%s %s: %+v, want %d, %v", c.Purpose, c.Table, done, n, err)
 			}
 		}
 	}

@@ -14,18 +14,9 @@ import (
 // Column is the column of waiting mails. A finished one holds no secret.
 func Column(keys *seal.Keys) rotation.Column {
 	return rotation.Column{
-		Purpose: "mail", Name: "mails", Current: keys.Mail.Current(),
+		Purpose: "mail", Current: keys.Mail.Current(),
 		Again: rotation.Sealed(keys.Mail, func(id uuid.UUID, p []string) []string { return row(id, p[0], p[1]) }),
-		Stale: `
-			SELECT id, sealed, ARRAY[kind, recipient] FROM mails
-			WHERE state = 'queued' AND expires_at > $3 AND substring(sealed FROM 1 FOR 5) <> $1 AND id > $2
-			ORDER BY id LIMIT $4`,
-		Swap: `
-			UPDATE mails m SET sealed = held.fresh
-			FROM (SELECT m.id, n.fresh FROM mails m
-			      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = m.id AND n.old = m.sealed
-			      FOR UPDATE OF m SKIP LOCKED) held
-			WHERE m.id = held.id`,
+		Table: "mails", Column: "sealed", Live: "state = 'queued' AND expires_at > $3", Parts: "ARRAY[kind, recipient]",
 	}
 }
 

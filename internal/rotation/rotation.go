@@ -3,8 +3,10 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,24 +20,43 @@ import (
 const batch = 200
 
 // Column is one column of what keys of a purpose have made: sealed secrets, or
-// digests of what lies sealed beside them. Its two statements are written out
-// where the table's owner keeps its own.
+// digests of what lies sealed beside them. Whoever owns the table says so; the
+// words in SQL are its own constants.
 type Column struct {
 	Purpose string
-	Name    string
 	Current []byte // head of what the current key makes
 
-	// Stale reads the live rows behind id $2 whose column does not begin with
-	// $1, at instant $3, at most $4 of them by id: id, column, and a text[] of
-	// what else is needed to make it anew.
-	Stale string
-	// Swap writes $3 to the rows $1 that still hold $2.
-	// It passes over rows that somebody else holds, so it never waits for one
-	// lock while it holds another; the next pass finds them again.
-	Swap string
+	Table, Column string
+	Live          string // SQL condition of the rows that count, $3 being the instant; empty: all
+	Parts         string // SQL text[] of what else is needed to make the column anew; empty: none
 
 	// Again makes the column anew with the current key.
 	Again func(id uuid.UUID, old []byte, parts []string) ([]byte, error)
+}
+
+// stale reads the live rows behind id $2 whose column does not begin with $1,
+// at instant $3, at most $4 of them by id.
+const stale = `
+	SELECT id, {column}, {parts} FROM {table}
+	WHERE {live} AND {column} IS NOT NULL AND substring({column} FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
+	ORDER BY id LIMIT $4`
+
+// swap writes $3 to the rows $1 that still hold $2. It passes over rows that
+// somebody else holds, so it never waits for one lock while it holds another;
+// the next pass finds them again.
+const swap = `
+	UPDATE {table} t SET {column} = held.fresh
+	FROM (SELECT t.id, n.fresh FROM {table} t
+	      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = t.id AND n.old = t.{column}
+	      FOR UPDATE OF t SKIP LOCKED) held
+	WHERE t.id = held.id`
+
+// String is table and column.
+func (c Column) String() string { return c.Table + "." + c.Column }
+
+func (c Column) sql(statement string) string {
+	return strings.NewReplacer("{table}", c.Table, "{column}", c.Column,
+		"{live}", cmp.Or(c.Live, "true"), "{parts}", cmp.Or(c.Parts, "ARRAY[]::text[]")).Replace(statement)
 }
 
 // Sealed is the Again of a sealed column. The row that each secret is bound to
@@ -69,7 +90,7 @@ func (c Column) Reseal(ctx context.Context, db *pg.DB, tell func(sealed int64)) 
 		for after := uuid.Nil; ; {
 			rows, err := c.stale(ctx, db, after)
 			if err != nil {
-				return d, fmt.Errorf("reseal %s: %w", c.Name, err)
+				return d, fmt.Errorf("reseal %s: %w", c, err)
 			}
 			if len(rows) == 0 {
 				break
@@ -77,7 +98,7 @@ func (c Column) Reseal(ctx context.Context, db *pg.DB, tell func(sealed int64)) 
 			after = rows[len(rows)-1].id
 			n, err := c.swap(ctx, db, rows, &d)
 			if err != nil {
-				return d, fmt.Errorf("reseal %s: %w", c.Name, err)
+				return d, fmt.Errorf("reseal %s: %w", c, err)
 			}
 			d.Sealed += n
 			tell(d.Sealed)
@@ -101,7 +122,7 @@ type staleRow struct {
 }
 
 func (c Column) stale(ctx context.Context, db *pg.DB, after uuid.UUID) ([]staleRow, error) {
-	rows, err := db.QueryContext(ctx, c.Stale, c.Current, after, db.Now(), batch)
+	rows, err := db.QueryContext(ctx, c.sql(stale), c.Current, after, db.Now(), batch)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +151,7 @@ func (c Column) swap(ctx context.Context, db *pg.DB, rows []staleRow, d *Done) (
 		}
 		ids, old, fresh = append(ids, r.id), append(old, r.secret), append(fresh, again)
 	}
-	n, err := pg.Affected(db.ExecContext(ctx, c.Swap, pg.Array(ids), pg.Array(old), pg.Array(fresh)))
+	n, err := pg.Affected(db.ExecContext(ctx, c.sql(swap), pg.Array(ids), pg.Array(old), pg.Array(fresh)))
 	d.Skipped += int64(len(ids)) - n
 	return n, err
 }

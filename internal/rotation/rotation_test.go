@@ -22,21 +22,12 @@ func table(t *testing.T, again func(id uuid.UUID, old []byte) ([]byte, error)) (
 	t.Helper()
 	db := pgtest.New(t)
 	_, err := db.ExecContext(t.Context(), `
-		CREATE TABLE kept AS SELECT gen_random_uuid() AS id, 'old  secret'::bytea AS secret FROM generate_series(1, 450)`)
+		CREATE TABLE kept AS SELECT gen_random_uuid() AS id, 'old  secret'::bytea AS secret, '-infinity'::timestamptz AS made_at FROM generate_series(1, 450)`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return db, rotation.Column{
-		Purpose: "x", Name: "kept", Current: []byte("fresh"),
-		Stale: `
-			SELECT id, secret, ARRAY[id::text] FROM kept
-			WHERE substring(secret FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL ORDER BY id LIMIT $4`,
-		Swap: `
-			UPDATE kept k SET secret = held.fresh
-			FROM (SELECT k.id, n.fresh FROM kept k
-			      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = k.id AND n.old = k.secret
-			      FOR UPDATE OF k SKIP LOCKED) held
-			WHERE k.id = held.id`,
+		Purpose: "x", Current: []byte("fresh"), Table: "kept", Column: "secret", Live: "made_at <= $3", Parts: "ARRAY[id::text]",
 		Again: func(id uuid.UUID, old []byte, parts []string) ([]byte, error) {
 			if len(parts) != 1 || parts[0] != id.String() {
 				t.Errorf("parts %v of %s", parts, id)

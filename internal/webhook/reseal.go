@@ -16,35 +16,12 @@ import (
 // whose KEYSET is older than webhooks, and what a seal is bound to keeps the
 // two apart.
 func Columns(keys *seal.Keys) []rotation.Column {
-	bound := func(id uuid.UUID, _ []string) []string { return row(id) }
-	return []rotation.Column{
-		{
-			Purpose: "mail", Name: "webhooks", Current: keys.Mail.Current(), Again: rotation.Sealed(keys.Mail, bound),
-			Stale: `
-				SELECT id, secret, ARRAY[]::text[] FROM webhooks
-				WHERE substring(secret FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
-				ORDER BY id LIMIT $4`,
-			Swap: `
-				UPDATE webhooks w SET secret = held.fresh
-				FROM (SELECT w.id, n.fresh FROM webhooks w
-				      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = w.id AND n.old = w.secret
-				      FOR UPDATE OF w SKIP LOCKED) held
-				WHERE w.id = held.id`,
-		},
-		{
-			Purpose: "mail", Name: "webhooks, old keys", Current: keys.Mail.Current(), Again: rotation.Sealed(keys.Mail, bound),
-			Stale: `
-				SELECT id, old_secret, ARRAY[]::text[] FROM webhooks
-				WHERE old_secret IS NOT NULL AND substring(old_secret FROM 1 FOR 5) <> $1 AND id > $2 AND $3::timestamptz IS NOT NULL
-				ORDER BY id LIMIT $4`,
-			Swap: `
-				UPDATE webhooks w SET old_secret = held.fresh
-				FROM (SELECT w.id, n.fresh FROM webhooks w
-				      JOIN unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS n (id, old, fresh) ON n.id = w.id AND n.old = w.old_secret
-				      FOR UPDATE OF w SKIP LOCKED) held
-				WHERE w.id = held.id`,
-		},
+	again := rotation.Sealed(keys.Mail, func(id uuid.UUID, _ []string) []string { return row(id) })
+	var out []rotation.Column
+	for _, column := range []string{"secret", "old_secret"} {
+		out = append(out, rotation.Column{Purpose: "mail", Current: keys.Mail.Current(), Again: again, Table: "webhooks", Column: column})
 	}
+	return out
 }
 
 // KeyRows counts the endpoints' keys by the key that sealed them.

@@ -374,7 +374,7 @@ func TestBothKeysAreSealedAgain(t *testing.T) {
 	keys := load()
 	for _, c := range webhook.Columns(keys) {
 		if done, err := c.Reseal(t.Context(), db, func(int64) {}); err != nil || done.Sealed != 1 || len(done.Closed) != 0 {
-			t.Errorf("%s: %+v, %v", c.Name, done, err)
+			t.Errorf("%s: %+v, %v", c, done, err)
 		}
 	}
 	rows, err := webhook.KeyRows(t.Context(), db)
