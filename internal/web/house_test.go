@@ -75,8 +75,14 @@ var keyset = sync.OnceValue(func() *seal.Keys {
 // newHouse starts the service; set changes its settings.
 func newHouse(t testing.TB, set ...func(*config.Config)) *house {
 	t.Helper()
+	return houseBefore(t, nil, set...)
+}
+
+// houseBefore is one where before is asked before each statement; nil: nobody is.
+func houseBefore(t testing.TB, before func(query string) error, set ...func(*config.Config)) *house {
+	t.Helper()
 	h := &house{t: t, clock: pgtest.NewClock("2026-03-02 12:00:05"), keys: keyset(), log: &lockedBuffer{}}
-	h.db = pgtest.New(t, pgtest.WithClock(h.clock))
+	h.db = pgtest.New(t, pgtest.WithClock(h.clock), pgtest.Before(before))
 	srv := httptest.NewUnstartedServer(nil)
 	h.base = "http://" + srv.Listener.Addr().String()
 	at, err := url.Parse(h.base)

@@ -22,6 +22,12 @@ import (
 // ssoHouse is the service with one provider, acme, which reads the same clock.
 func ssoHouse(t *testing.T, set ...func(*config.SSOProvider)) (*house, *ssotest.Provider) {
 	t.Helper()
+	return ssoHouseBefore(t, nil, set...)
+}
+
+// ssoHouseBefore is one where before is asked before each statement.
+func ssoHouseBefore(t *testing.T, before func(query string) error, set ...func(*config.SSOProvider)) (*house, *ssotest.Provider) {
+	t.Helper()
 	var h *house
 	p := ssotest.New(t, func() time.Time { return h.clock.Now() })
 	one := config.SSOProvider{
@@ -32,7 +38,7 @@ func ssoHouse(t *testing.T, set ...func(*config.SSOProvider)) (*house, *ssotest.
 	for _, s := range set {
 		s(&one)
 	}
-	h = newHouse(t, func(c *config.Config) { c.SSO = append(c.SSO, one) })
+	h = houseBefore(t, before, func(c *config.Config) { c.SSO = append(c.SSO, one) })
 	return h, p
 }
 
@@ -62,11 +68,16 @@ func (b *browser) set(what, value string) {
 	b.jar.SetCookies(at, []*http.Cookie{{Name: "latchkey-" + what + "-" + at.Port(), Value: value, Path: "/"}})
 }
 
-// link has a person's identity at acme be person-1, as linking leaves it.
+// link has a person's identity at acme be the one that acme tells of, as
+// linking leaves it.
 func (p *person) link(of *ssotest.Provider) {
 	p.h.t.Helper()
+	subject, ok := of.Claims["sub"]
+	if !ok {
+		subject = "person-1"
+	}
 	p.h.exec(`INSERT INTO sso_identities (id, user_id, issuer, subject, email, linked_at)
-		VALUES (gen_random_uuid(), $1, $2, 'person-1', 'person@acme.example', $3)`, p.id, of.Issuer, p.h.clock.Now())
+		VALUES (gen_random_uuid(), $1, $2, $3, 'person@acme.example', $4)`, p.id, of.Issuer, subject, p.h.clock.Now())
 }
 
 func TestSSOMakesAnAccountAndKnowsItAgain(t *testing.T) {
