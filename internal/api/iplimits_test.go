@@ -14,7 +14,7 @@ import (
 
 // limited is a house with budgets per address, behind a proxy that says where
 // a request comes from; 10.1.0.0/16 is exempt.
-func limited(t *testing.T) *house {
+func limited(t *testing.T, options ...pgtest.Option) *house {
 	t.Helper()
 	h := &house{t: t, url: pgtest.URL(t), clock: pgtest.NewClock(noon), keys: keyset(), log: &safeBuffer{}}
 	h.set = func(c *config.Config) {
@@ -22,7 +22,7 @@ func limited(t *testing.T) *house {
 		c.IPLimitsExempt = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}
-	h.open()
+	h.open(options...)
 	return h
 }
 

@@ -1,7 +1,11 @@
 package web_test
 
 import (
+	"fmt"
+	"maps"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +42,7 @@ func TestEveryStatementOfAWayMayFail(t *testing.T) {
 				if pgtest.Spared(t, query) || strings.Contains(query, "idempotency_keys") && !strings.Contains(query, "INSERT") {
 					continue // what was done once it was done; the form is filled in anew at worst
 				}
+				h.exec(`DELETE FROM ip_meters`) // of so many journeys
 				w := ready(h, p)
 				last := w.arrive()
 				before := h.traces(w.email)
@@ -61,6 +66,40 @@ func TestEveryStatementOfAWayMayFail(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the last call of each way leaves, word for word: which events with what
+// in them, which mails, which session.
+func TestWhatEachWayLeaves(t *testing.T) {
+	t.Parallel()
+	h, p := ssoHouse(t)
+	var all strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(ways)) {
+		w := ways[name](h, p)
+		last := w.arrive()
+		before := strings.Split(h.traces(w.email), "\n")
+		last()
+		fmt.Fprintf(&all, "%s\n", name)
+		for _, line := range strings.Split(h.traces(w.email), "\n") {
+			if i := slices.Index(before, line); i >= 0 {
+				before = slices.Delete(before, i, i+1)
+			} else {
+				fmt.Fprintf(&all, "  + %s\n", line)
+			}
+		}
+		for _, line := range before {
+			if line != "" {
+				fmt.Fprintf(&all, "  - %s\n", line)
+			}
+		}
+	}
+	want, err := os.ReadFile("testdata/ways.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all.String() != string(want) {
+		t.Errorf("testdata/ways.txt says otherwise:\n%s", all.String())
 	}
 }
 
@@ -92,14 +131,15 @@ func (h *house) traces(email string) string {
 	err := h.db.SelectContext(h.t.Context(), &all, `
 		WITH u AS (SELECT * FROM users WHERE email = $1)
 		SELECT 'account, password ' || coalesce(left(password_hash, 8), 'none') FROM u
-		UNION ALL SELECT 'identity, used ' || (i.last_used_at IS NOT NULL) FROM sso_identities i, u WHERE i.user_id = u.id
-		UNION ALL SELECT concat_ws(' ', 'session', first_step, assurance, method, confirmed_until IS NOT NULL, sso_at IS NOT NULL)
-			FROM sessions s, u WHERE s.user_id = u.id
-		UNION ALL SELECT concat_ws(' ', 'sign-in', s.status, ended_at IS NOT NULL) FROM sign_ins s, u WHERE s.user_id = u.id
+		UNION ALL SELECT 'identity ' || CASE WHEN i.last_used_at IS NULL THEN 'never used' ELSE 'used' END FROM sso_identities i, u WHERE i.user_id = u.id
+		UNION ALL SELECT concat_ws(', ', 'session by ' || first_step, assurance, nullif(method, ''),
+			CASE WHEN confirmed_until IS NOT NULL THEN 'confirmed' END, CASE WHEN sso_at IS NOT NULL THEN 'proved at the provider' END,
+			CASE WHEN s.trusted_device IS NOT NULL THEN 'trusted' END) FROM sessions s, u WHERE s.user_id = u.id
+		UNION ALL SELECT 'sign-in ' || CASE WHEN ended_at IS NULL THEN s.status ELSE 'ended' END FROM sign_ins s, u WHERE s.user_id = u.id
 		UNION ALL SELECT 'trusted device' FROM trusted_devices d, u WHERE d.user_id = u.id
 		UNION ALL SELECT 'known browser' FROM known_browsers b, u WHERE b.user_id = u.id
-		UNION ALL SELECT concat_ws(' ', 'code', purpose, used_at IS NOT NULL) FROM codes c, u WHERE c.user_id = u.id
-		UNION ALL SELECT concat_ws(' ', 'event', action, actor_kind, data - 'session') FROM events e, u WHERE e.subject_id = u.id
+		UNION ALL SELECT 'code for ' || purpose || CASE WHEN used_at IS NOT NULL THEN ', spent' ELSE '' END FROM codes c, u WHERE c.user_id = u.id
+		UNION ALL SELECT concat_ws(' ', 'event', action, 'by', actor_kind, data - 'session') FROM events e, u WHERE e.subject_id = u.id
 		UNION ALL SELECT 'mail ' || kind FROM mails WHERE recipient = $1
 		ORDER BY 1`, email)
 	if err != nil {
@@ -168,6 +208,12 @@ var ways = map[string]func(*house, *ssotest.Provider) way{
 		b.submit(at, "code", M{"code": h.mailed(who.email)})
 		return once(who.email, func() *page { return b.peek("/account/confirm") })
 	},
+	"reset link, in a browser that is news": func(h *house, _ *ssotest.Provider) way {
+		who, b := h.person(factor.App), h.browser()
+		h.browser().in(who)
+		form := b.get(b.forgot(h, who.email))
+		return once(who.email, func() *page { return b.send(form, "new-password", M{"password": fresh}) })
+	},
 	"reset link, in a browser that is known": func(h *house, _ *ssotest.Provider) way {
 		who, b := h.person(factor.App), h.browser()
 		b.in(who)
@@ -177,7 +223,6 @@ var ways = map[string]func(*house, *ssotest.Provider) way{
 	},
 	"provider, for whom nobody knew": func(h *house, p *ssotest.Provider) way {
 		email, b := knows(p), h.browser()
-		h.exec(`DELETE FROM address_meters`)
 		return returning(b, email, func() string { return b.toProvider(p, "/sign-in/sso/acme") })
 	},
 	"provider, for whom it led in before": func(h *house, p *ssotest.Provider) way {

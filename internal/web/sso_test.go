@@ -38,7 +38,7 @@ func ssoHouseBefore(t *testing.T, before func(query string) error, set ...func(*
 	for _, s := range set {
 		s(&one)
 	}
-	h = houseBefore(t, before, func(c *config.Config) { c.SSO = append(c.SSO, one) })
+	h = houseBefore(t, before, func(c *config.Config) { c.SSO, c.IPLimits = append(c.SSO, one), true })
 	return h, p
 }
 
