@@ -18,9 +18,9 @@ type bench struct {
 	user uuid.UUID
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T, options ...pgtest.Option) *bench {
 	t.Helper()
-	b := &bench{t: t, db: pgtest.New(t, pgtest.At("2026-03-02 12:00:00"))}
+	b := &bench{t: t, db: pgtest.New(t, append(options, pgtest.At("2026-03-02 12:00:00"))...)}
 	b.user, _ = uuid.NewV7()
 	b.tx(func(ctx context.Context, tx *pg.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, email, name, created_at) VALUES ($1, 'ada@example.org', 'Ada', $2)`, b.user, tx.Now)

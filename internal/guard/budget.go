@@ -128,7 +128,7 @@ func passwordWait(failures pg.Times, now time.Time) time.Duration {
 func knownPasswordWait(failures pg.Times, now time.Time) time.Duration {
 	recent := since(failures, now.Add(-time.Hour))
 	if n := len(recent); n >= knownPasswords {
-		return max(recent[n-knownPasswords].Add(time.Hour).Sub(now), 0)
+		return recent[n-knownPasswords].Add(time.Hour).Sub(now)
 	}
 	return 0
 }

@@ -79,8 +79,11 @@ func TestSixtyAMonthFreezeForGood(t *testing.T) {
 	if got := b.fail(noon.Add(59 * 12 * time.Hour)); got != FrozenForGood || !b.Forever {
 		t.Errorf("the sixtieth set off %v", got)
 	}
-	if b.wait(noon.AddDate(10, 0, 0)) == 0 {
-		t.Error("years heal it")
+	if got := b.wait(noon.AddDate(10, 0, 0)); got != 24*time.Hour {
+		t.Errorf("ten years later the wait is %s, want another day", got)
+	}
+	if want := noon.Add(59*12*time.Hour + 24*time.Hour); b.Until == nil || !b.Until.Equal(want) {
+		t.Errorf("frozen until %v, want %s as well: a reset lifts only the rest", b.Until, want)
 	}
 	if slow := failing(repeat(200, 12*time.Hour+15*time.Minute)...); slow.Forever {
 		t.Error("fifty-nine a month froze it")
@@ -108,6 +111,68 @@ func TestOneMailWarnsOfGuessing(t *testing.T) {
 	}
 	if again != Guessing {
 		t.Error("two days later nobody is warned")
+	}
+}
+
+// The warning comes with the tenth within an hour, not before, and not when the
+// ten took an hour; a day later it comes again.
+func TestTheTenthWithinAnHourWarns(t *testing.T) {
+	t.Parallel()
+	b := &budget{}
+	for _, day := range []time.Duration{0, 24 * time.Hour} {
+		for i, d := range repeat(10, 399*time.Second) {
+			if got := b.fail(noon.Add(day + d)); (got == Guessing) != (i == 9) {
+				t.Errorf("wrong code %d, %s later, set off %v", i+1, day, got)
+			}
+		}
+	}
+	slow := &budget{}
+	for i, d := range repeat(10, 400*time.Second) {
+		if got := slow.fail(noon.Add(d)); got != Quiet {
+			t.Errorf("ten took an hour, and the %dth set off %v", i+1, got)
+		}
+	}
+}
+
+// When an hour's or a day's wait is over, the last guess may still ask for its
+// own.
+func TestTheLastGuessIsWaitedForToo(t *testing.T) {
+	t.Parallel()
+	b := failing(append(repeat(9, time.Second), 59*time.Minute)...)
+	if got := b.wait(noon.Add(59 * time.Minute)); got != 8*time.Minute { // nine are left at 13:00
+		t.Errorf("wait %s, want until 13:07", got)
+	}
+	passwords := pg.Times{noon}
+	for range 98 {
+		passwords = append(passwords, noon.Add(time.Second))
+	}
+	passwords = append(passwords, noon.Add(24*time.Hour-30*time.Second))
+	if got := passwordWait(passwords, passwords[99]); got != time.Minute {
+		t.Errorf("wait %s, want a minute", got)
+	}
+}
+
+// A freeze that is over lets guesses be counted as ever.
+func TestAfterAFreezeGuessesAreDelayedAgain(t *testing.T) {
+	t.Parallel()
+	b, later := failing(repeat(20, 0)...), noon.Add(24*time.Hour)
+	for range 5 {
+		b.fail(later)
+	}
+	if got := b.wait(later); got != 30*time.Second {
+		t.Errorf("wait %s after five", got)
+	}
+}
+
+// Whoever reads many meters sees each as its user meets it.
+func TestAMeterSaysUntilWhenItIsFrozen(t *testing.T) {
+	t.Parallel()
+	m := Meter{Failures: failing(repeat(5, 0)...).Failures}
+	if until := m.FrozenUntil(noon); until == nil || !until.Equal(noon.Add(30*time.Second)) {
+		t.Errorf("frozen until %v", until)
+	}
+	if until := m.FrozenUntil(noon.Add(30 * time.Second)); until != nil {
+		t.Errorf("half a minute later until %v", until)
 	}
 }
 
@@ -152,6 +217,9 @@ func TestWaitAfterWrongPasswords(t *testing.T) {
 		if got := passwordWait(failures, noon); got != want {
 			t.Errorf("%d: wait %s, want %s", n, got, want)
 		}
+		if got := passwordWait(failures, noon.Add(want)); got != 0 {
+			t.Errorf("%d: %s later still %s", n, want, got)
+		}
 		if got := passwordWait(failures, noon.Add(24*time.Hour)); got != 0 {
 			t.Errorf("%d: a day later %s", n, got)
 		}
@@ -162,6 +230,9 @@ func TestWaitAfterWrongPasswords(t *testing.T) {
 	var ten pg.Times
 	for i := range 10 {
 		ten = append(ten, noon.Add(time.Duration(i)*time.Minute))
+	}
+	if got := knownPasswordWait(ten[:9], noon.Add(10*time.Minute)); got != 0 {
+		t.Errorf("a known browser waits %s after nine", got)
 	}
 	if got := knownPasswordWait(ten, noon.Add(10*time.Minute)); got != 50*time.Minute {
 		t.Errorf("a known browser waits %s after ten, want until the first is an hour old", got)

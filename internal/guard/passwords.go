@@ -95,7 +95,7 @@ func (m PasswordMeter) ensureTx(ctx context.Context, tx *pg.Tx) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO password_meters (address_digest, failures, updated_at)
 		VALUES ($1, coalesce((SELECT failures FROM password_meters
-		                      WHERE address_digest = ANY($3) AND address_digest <> $1 -- written under another key
+		                      WHERE address_digest = ANY($3) -- written under another key
 		                      ORDER BY updated_at DESC LIMIT 1), '{}'), $2)
 		ON CONFLICT ON CONSTRAINT password_meters_pk
 		DO UPDATE SET updated_at = excluded.updated_at -- locked, or a sweep could take it away before it is charged`,

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -25,10 +26,11 @@ func (s *Store) ForwardToken(in Session) string {
 
 // forwardID is the session that a token of ours names.
 func (s *Store) forwardID(token string) (uuid.UUID, bool) {
-	if len(token) < len(ForwardPrefix) || len(token) > 128 || token[:len(ForwardPrefix)] != ForwardPrefix {
+	body, ok := strings.CutPrefix(token, ForwardPrefix)
+	if !ok || len(body) > 128 {
 		return uuid.Nil, false
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token[len(ForwardPrefix):])
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(body)
 	if err != nil || len(raw) <= 16 {
 		return uuid.Nil, false
 	}

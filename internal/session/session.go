@@ -112,7 +112,7 @@ const (
 // half a day after it was last proved who this is. A confirmation opens them.
 func (s Session) Rules(now time.Time) bool {
 	proved := s.CreatedAt
-	if s.ConfirmedAt != nil && s.ConfirmedAt.After(proved) {
+	if s.ConfirmedAt != nil {
 		proved = *s.ConfirmedAt
 	}
 	rested := s.RestedAt != nil && proved.Before(*s.RestedAt)

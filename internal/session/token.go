@@ -168,7 +168,7 @@ func (s *Store) CheckToken(ctx context.Context, db *pg.DB, token, address string
 		return Session{}, fmt.Errorf("check access token: %w", err)
 	}
 	minute := now.Truncate(seenEvery)
-	if !r.LastUsedAt.Valid || r.LastUsedAt.Time.Before(minute) {
+	if r.LastUsedAt.Time.Before(minute) { // the zero time: never used
 		_, err := db.ExecContext(ctx, `
 			UPDATE access_tokens SET last_used_at = $2, last_address = $3
 			WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`, r.ID, minute, address)

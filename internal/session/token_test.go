@@ -21,6 +21,24 @@ func TestAccessTokensAreWellFormed(t *testing.T) {
 	}
 }
 
+// Each character of a token is as likely as any other: of 200 000 each stands
+// for one in 62, within seven standard deviations.
+func TestEachCharacterOfATokenIsAsLikely(t *testing.T) {
+	t.Parallel()
+	const tokens, each, deviation = 5000, 5000 * tokenChance / 62, 56
+	count := map[rune]int{}
+	for range tokens {
+		for _, c := range newAccessToken()[len(TokenPrefix):][:tokenChance] {
+			count[c]++
+		}
+	}
+	for _, c := range alphabet {
+		if n := count[c]; n < each-7*deviation || n > each+7*deviation {
+			t.Errorf("%q stands %d times in %d tokens, want about %d", c, n, tokens, each)
+		}
+	}
+}
+
 // TestChecksumIsTheCRC32InBase62 holds it to a number worked out by hand, so
 // that a scanner of somebody else's can rely on it.
 func TestChecksumIsTheCRC32InBase62(t *testing.T) {
@@ -66,6 +84,7 @@ func TestMistypedTokensMakeNoQuery(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", "lkp_", good[:len(good)-1], good[:30], good + "0", good[4:], "lks_" + good[4:], "LKP_" + good[4:],
+		summed("lkp_"), summed(good[:len(good)-7]), summed(good[:44] + "0"), summed("lks_" + good[4:44]), summed(good[:43] + "-"),
 		string(swapped), strings.Replace(good, good[20:21], "-", 1), good[:49] + "\n", " " + good, "lkp_" + strings.Repeat("0", 46),
 	} {
 		if _, err := store.CheckToken(t.Context(), db, bad, ""); err == nil || err.Error() != dead.Error() {
@@ -73,3 +92,6 @@ func TestMistypedTokensMakeNoQuery(t *testing.T) {
 		}
 	}
 }
+
+// summed has the right checksum, whatever it is.
+func summed(s string) string { return s + checksum(s) }

@@ -130,7 +130,7 @@ func TestASignInEndsAlone(t *testing.T) {
 func TestFiveFailuresEndASignIn(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	in, _ := b.signIn(b.user)
+	in, token := b.signIn(b.user)
 	beside, _ := b.signIn(b.user)
 	for want := 4; want >= 0; want-- {
 		var left int
@@ -141,8 +141,9 @@ func TestFiveFailuresEndASignIn(t *testing.T) {
 			}
 			return err
 		})
-		if left != want || isDead(held) != (want == 0) {
-			t.Errorf("%d left, want %d; held: %v", left, want, held)
+		_, found := b.store.FindSignIn(t.Context(), b.db, token, b.db.Now())
+		if left != want || isDead(held) != (want == 0) || isDead(found) != (want == 0) {
+			t.Errorf("%d left, want %d; held: %v, found: %v", left, want, held, found)
 		}
 	}
 	b.tx(func(ctx context.Context, tx *pg.Tx) error {
@@ -155,6 +156,78 @@ func TestFiveFailuresEndASignIn(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Five wrong codes are too many by their count alone, whoever forgot to end
+// the sign-in.
+func TestTheCountOfFailuresIsEnough(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	in, _ := b.signIn(b.user)
+	for failures, open := range map[int]bool{4: true, 5: false} {
+		b.tx(func(ctx context.Context, tx *pg.Tx) error {
+			if _, err := tx.ExecContext(ctx, `UPDATE sign_ins SET failures = $1`, failures); err != nil {
+				return err
+			}
+			_, held := b.store.HoldSignInTx(ctx, tx, in.ID)
+			_, _, fresh, err := b.store.RetokenTx(ctx, tx, b.user, in.ID)
+			if isDead(held) == open || fresh != open {
+				t.Errorf("after %d failures: held: %v, a fresh token: %t", failures, held, fresh)
+			}
+			return err
+		})
+	}
+}
+
+// A sign-in is kept as it was begun and goes on with what was proved.
+func TestASignInIsKeptAsItGoesOn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	begun, token := b.signIn(b.user)
+	now := b.clock.Now()
+	want := session.SignIn{
+		ID: begun.ID, User: b.user, First: session.ByPassword, Step: session.SecondFactor, Assurance: session.Password,
+		CreatedAt: now, ExpiresAt: now.Add(15 * time.Minute),
+	}
+	is := func(what string, got session.SignIn, err error) {
+		t.Helper()
+		if err != nil || got != want {
+			t.Errorf("%s:\n%+v\n%+v (%v)", what, got, want, err)
+		}
+	}
+	is("begun", begun, nil)
+	found, err := b.store.FindSignIn(t.Context(), b.db, token, now)
+	is("found", found, err)
+	want.Step, want.Assurance, want.Proved, want.Enrolled, want.ByKey, want.TrustDevice = session.Enrolment, session.TwoFactor, "recovery_key", true, true, true
+	b.tx(func(ctx context.Context, tx *pg.Tx) error { return session.MoveTx(ctx, tx, want) })
+	b.tx(func(ctx context.Context, tx *pg.Tx) error { return session.HeldTx(ctx, tx, begun.ID) })
+	want.Held = true
+	b.tx(func(ctx context.Context, tx *pg.Tx) error {
+		held, err := b.store.HoldSignInTx(ctx, tx, begun.ID)
+		is("held", held, err)
+		fresh, _, _, err := b.store.RetokenTx(ctx, tx, b.user, begun.ID)
+		is("with a fresh token", fresh, err)
+		return nil
+	})
+}
+
+// An access token is dead with its user's account.
+func TestATokenOfADisabledUserIsDead(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var secret string
+	b.tx(func(ctx context.Context, tx *pg.Tx) (err error) {
+		_, secret, err = b.store.MintTx(ctx, tx, b.user, session.NewToken{Scopes: session.Scopes(), ExpiresAt: tx.Now.Add(time.Hour)})
+		return err
+	})
+	in, err := b.store.CheckToken(t.Context(), b.db, secret, "192.0.2.7")
+	if err != nil || in.User != b.user || !in.Token.May(session.ScopeAdminWrite) || session.NotWithToken(in) == nil {
+		t.Errorf("%+v, %v", in, err)
+	}
+	b.disable()
+	if _, err := b.store.CheckToken(t.Context(), b.db, secret, "192.0.2.7"); !isDead(err) {
+		t.Errorf("disabled: %v", err)
+	}
 }
 
 // A fresh token is for the user's own, open sign-in alone, and the old one is
