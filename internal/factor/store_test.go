@@ -25,10 +25,11 @@ type bench struct {
 	db    *pg.DB
 	clock *pgtest.Clock
 	store *factor.Store
+	keys  *seal.Keys
 	user  uuid.UUID
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T, options ...pgtest.Option) *bench {
 	t.Helper()
 	raw, err := seal.Generate()
 	if err != nil {
@@ -38,8 +39,8 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := pgtest.New(t, pgtest.At("2026-03-02 12:00:05"))
-	b := &bench{t: t, db: db, clock: pgtest.ClockOf(db), store: factor.NewStore(keys, mail.NewOutbox(keys.Mail))}
+	db := pgtest.New(t, append(options, pgtest.At("2026-03-02 12:00:05"))...)
+	b := &bench{t: t, db: db, clock: pgtest.ClockOf(db), store: factor.NewStore(keys, mail.NewOutbox(keys.Mail)), keys: keys}
 	b.user = b.person("ada@example.org")
 	return b
 }
@@ -71,6 +72,23 @@ func (b *bench) count(query string, args ...any) (n int) {
 		b.t.Fatal(err)
 	}
 	return n
+}
+
+// rows is what a table holds, a line for each row by its id.
+func (b *bench) rows(table string) map[uuid.UUID]string {
+	b.t.Helper()
+	var all []struct {
+		ID  uuid.UUID `db:"id"`
+		Row string    `db:"row"`
+	}
+	if err := b.db.Select(&all, `SELECT id, to_jsonb(t)::text AS row FROM `+table+` t`); err != nil {
+		b.t.Fatal(err)
+	}
+	out := map[uuid.UUID]string{}
+	for _, r := range all {
+		out[r.ID] = r.Row
+	}
+	return out
 }
 
 func (b *bench) begin(holder uuid.UUID, name string, replaces uuid.UUID) (e factor.Enrolment) {
