@@ -30,10 +30,10 @@ func (s *Store) budgetTx(ctx context.Context, tx *pg.Tx, r Request) error {
 	err := tx.GetContext(ctx, &sent, `
 		SELECT coalesce(array_agg(at ORDER BY at), '{}')
 		FROM codes CROSS JOIN unnest(mailed) AS at
-		WHERE user_id = $1 AND purpose = ANY($2) AND at > $4 AND created_at > $4 - interval '1 hour'
+		WHERE user_id = $1 AND purpose = ANY($2) AND created_at > $4
 		  AND (NOT $5 OR browser IS NOT DISTINCT FROM $3)`,
 		r.User, pg.Array(group), uuid.NullUUID{UUID: r.Browser, Valid: r.Browser != uuid.Nil},
-		tx.Now.Add(-24*time.Hour), shared)
+		tx.Now.Add(-25*time.Hour), shared) // a code is mailed for less than an hour, and counts for a day
 	if err != nil {
 		return fmt.Errorf("count mailed codes: %w", err)
 	}

@@ -22,6 +22,56 @@ func fileForTest() KeyFile {
 	}
 }
 
+// The whole file, since whoever reads it can't ask.
+func TestKeyFileReadsWellFromEndToEnd(t *testing.T) {
+	t.Parallel()
+	const want = `Recovery keys for Bücher & Söhne
+
+Service:  Bücher & Söhne (id.example.org)
+Account:  ada@example.org
+Key set:  7Q2M, made on 2 January 2026 (UTC)
+
+When you can't get a code from your app or your email, one of these keys
+lets you in instead. Sign in with your password as always, choose "try
+another way", then "recovery key", and type any key that is still unused.
+
+   1.  0123-4567-89AB-CDHZ
+   2.  0000-0000-0000-0000  (used on 5 March 2026)
+
+1 of 2 keys were unused when this file was saved.
+
+Good to know
+
+- Each key works once. Cross it out when you have used it.
+- Capital or small letters, with or without hyphens: both are fine.
+- Keep them where you will find them without your phone and without your
+  email: printed in a drawer, or in a password manager. Not in your mailbox.
+- Whoever has a key still needs your password. Nobody from Bücher & Söhne
+  will ever ask you for a key.
+- When you make new keys, these stop working at once.
+
+See which keys are left, or make new ones:
+https://id.example.org/account/recovery-keys
+`
+	end := want[strings.Index(want, "Good to know"):]
+	f := fileForTest()
+	for _, c := range []struct {
+		name string
+		keys []FileKey
+		want string
+	}{
+		{"one used", f.Keys, want},
+		{"fresh", f.Keys[:1], want[:strings.Index(want, "   2.")] + "\n" + end},
+		{"used up", []FileKey{f.Keys[1], f.Keys[1]}, strings.NewReplacer("0123-4567-89AB-CDHZ", "0000-0000-0000-0000  (used on 5 March 2026)",
+			"1 of 2 keys were unused when this file was saved.", "All of these keys were used. Please make new ones.").Replace(want)},
+	} {
+		f.Keys = c.keys
+		if got := strings.ReplaceAll(string(f.Text()), "\r\n", "\n"); got != c.want {
+			t.Errorf("%s: the file reads\n%s\nwant\n%s", c.name, got, c.want)
+		}
+	}
+}
+
 func TestKeyFileSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	got := string(fileForTest().Text())
@@ -89,6 +139,8 @@ func TestKeyFileNameIsSafeEverywhere(t *testing.T) {
 		{"../../etc/passwd", "..", "latchkey-recovery-keys-etc-passwd-unnamed.txt"},
 		{"a\r\nX: y\"; filename=z", "a", "latchkey-recovery-keys-a--x--y---filename-z-a.txt"},
 		{"", "", "latchkey-recovery-keys-unnamed-unnamed.txt"},
+		{"azAZ09", "`{@[/:", "latchkey-recovery-keys-azaz09-unnamed.txt"},
+		{strings.Repeat("a", 79) + "b" + "c", "a", "latchkey-recovery-keys-" + strings.Repeat("a", 79) + "b-a.txt"},
 		{"bücher", "ß", "latchkey-recovery-keys-b-cher-unnamed.txt"},
 	} {
 		got := KeyFile{Host: c.host, Set: c.set}.Name()

@@ -26,8 +26,7 @@ func newRecoveryKey() string {
 	for i := range keySymbols - 1 {
 		b[i] &= 31 // 256 is a multiple of 32: still uniform
 	}
-	b[keySymbols-1] = 0
-	b[keySymbols-1] = weigh(b)
+	b[keySymbols-1] = weigh(b) // which takes it as zero
 	for i, v := range b {
 		b[i] = crockford[v]
 	}

@@ -206,6 +206,7 @@ func TestUnusableSecretsAndCodesNeverMatch(t *testing.T) {
 		{"not base32", "01189998819991197253", right},
 		{"empty code", rfcSecret, ""},
 		{"empty both", "", ""},
+		{"not base32 and empty", "01189998819991197253", ""},
 		{"five digits", rfcSecret, right[1:]},
 		{"blank before", rfcSecret, " " + right},
 		{"digit more", rfcSecret, right + "0"},
@@ -220,6 +221,12 @@ func TestUnusableSecretsAndCodesNeverMatch(t *testing.T) {
 	}
 	if _, ok := MatchStep(rfcSecret, right, time.Unix(-40, 0), 1, 1); ok {
 		t.Error("a code matches before the epoch")
+	}
+	if code, err := CodeAt(rfcSecret, -1); err == nil {
+		t.Errorf("the step before the epoch has the code %s", code)
+	}
+	if step, ok := MatchStep(rfcSecret, "755224", time.Unix(0, 0), 0, 0); !ok || step != 0 {
+		t.Errorf("the very first step: %d, %v", step, ok)
 	}
 }
 

@@ -85,12 +85,7 @@ func digits(draw func() uint32) string {
 // newReference returns the two characters, such as "K7", by which a page and
 // its mail are told to belong together. It is no secret.
 func newReference() string {
-	const limit = 1<<32 - (1<<32)%uint64(len(referenceAlphabet)*len(referenceAlphabet))
-	n := random32()
-	for uint64(n) >= limit {
-		n = random32()
-	}
-	a := uint32(len(referenceAlphabet))
+	n, a := random32(), uint32(len(referenceAlphabet)) // a remainder will do
 	return string([]byte{referenceAlphabet[n%a], referenceAlphabet[n/a%a]})
 }
 
