@@ -33,6 +33,8 @@ func TestWhatIsSaidWhereNothingIsOpen(t *testing.T) {
 	late, nothing := fault.New(fault.Refused, fault.CodeExpired), fault.New(fault.Conflict, fault.StateConflict)
 	b.clock.Advance(10*time.Minute - time.Microsecond)
 	open(b.user, holder, factor.App, nil)
+	open(b.user, holder, factor.Email, nothing)
+	open(b.user, uuid.New(), factor.App, nothing)
 	b.clock.Advance(time.Microsecond)
 	open(b.user, holder, factor.App, late)
 	open(b.user, holder, factor.Email, nothing)

@@ -2,6 +2,7 @@ package factor_test
 
 import (
 	"context"
+	"reflect"
 	"testing"
 	"time"
 
@@ -27,6 +28,20 @@ func (b *bench) spendKey(user uuid.UUID, key string) (o factor.Outcome, left int
 		return err
 	})
 	return o, left
+}
+
+// A set reads as it was handed out: ten keys, all of them left.
+func TestANewSetHasTenKeys(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	made := b.newSet(b.user)
+	b.must(func(ctx context.Context, tx *pg.Tx) error {
+		read, ok, err := b.store.KeysTx(ctx, tx, b.user, true)
+		if !ok || read.Total != 10 || read.Left != 10 || !reflect.DeepEqual(read, made) {
+			t.Errorf("handed out %+v, read %+v", made, read)
+		}
+		return err
+	})
 }
 
 // What is said of a typed key, and what becomes of it: a key of an older set
