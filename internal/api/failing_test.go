@@ -107,6 +107,21 @@ var otherWays = map[string]func(*house) func() *apitest.Response{
 		p := h.person(withApp)
 		return h.verifies(p.signIn(), codeBody("recovery_key", p.keys[0]))
 	},
+	"a recovery key leads into an enrolment": func(h *house) func() *apitest.Response {
+		p := h.person(withApp)
+		h.exec(`UPDATE users SET reset_at = $2 WHERE id = $1`, p.id, h.clock.Now())
+		return h.verifies(p.signIn(), codeBody("recovery_key", p.keys[0]))
+	},
+	"what a recovery key led into is put to an end": func(h *house) func() *apitest.Response {
+		p := h.person(withApp)
+		h.exec(`UPDATE users SET reset_at = $2 WHERE id = $1`, p.id, h.clock.Now())
+		token := p.signIn()
+		p.verify(token, "recovery_key", p.keys[0]).Want(200)
+		open := h.api.As(token)
+		open.Post("/sign-ins/current/enrolments", apitest.M{"method": "email"}).Want(201)
+		open.Post("/sign-ins/current/enrolments/confirm", codeBody("email", p.mailed(factor.Enrolling))).Want(200)
+		return h.calls(token, "/sign-ins/current/complete", apitest.M{"recovery_keys_saved": true})
+	},
 	"a recovery key that was used": func(h *house) func() *apitest.Response {
 		p := h.person(withApp)
 		p.verify(p.signIn(), "recovery_key", p.keys[0]).Want(200)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"latchkey/internal/account/accounttest"
 	"latchkey/internal/api/apitest"
+	"latchkey/internal/policy"
 )
 
 // Each wrong code says how many are left, wherever codes are typed at sign-in;
@@ -130,14 +132,158 @@ func TestADeviceIsNewsOnceADay(t *testing.T) {
 	}
 	p.start()
 	told(0)
+	h.clock.Advance(time.Hour)
 	p.start()
 	told(0)
 	other := h.api.Header("User-Agent", "curl/8.5.0")
 	other.Post("/sign-ins", apitest.M{"email": p.email, "password": password}).Want(200)
 	told(1)
+	h.clock.Advance(23 * time.Hour)
 	other.Post("/sign-ins", apitest.M{"email": p.email, "password": password}).Want(200)
 	told(1)
 	h.clock.Advance(24*time.Hour + time.Minute)
 	other.Post("/sign-ins", apitest.M{"email": p.email, "password": password}).Want(200)
 	told(2)
+}
+
+// What is not due, or not on, is refused as that, and charges nothing.
+func TestStepsOutOfTurn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	byApp, newcomer, byEmail := h.person(withApp), h.person(), h.person(withEmail)
+	newcomer.require()
+	second, enrolment, email := byApp.signIn(), newcomer.signIn(), byEmail.confirmed()
+	h.api.As(enrolment).Post("/sign-ins/current/enrolments", apitest.M{"method": "app"}).Want(201)
+	for name, c := range map[string]struct {
+		call   func() *apitest.Response
+		status int
+		code   string
+	}{
+		"an email code where email is off":  {h.calls(second, "/sign-ins/current/email-code", nil), 409, "conflict"},
+		"an enrolment at the second step":   {h.calls(second, "/sign-ins/current/enrolments", apitest.M{"method": "app"}), 409, "conflict"},
+		"its code at the second step":       {h.calls(second, "/sign-ins/current/enrolments/confirm", codeBody("app", "123456")), 409, "conflict"},
+		"the second step at an enrolment":   {h.verifies(enrolment, codeBody("app", "123456")), 409, "conflict"},
+		"an app without a name to print":    {h.calls(enrolment, "/sign-ins/current/enrolments", apitest.M{"method": "app", "name": "a\u0000b"}), 400, "invalid_request"},
+		"an enrolment without a code":       {h.calls(enrolment, "/sign-ins/current/enrolments/confirm", codeBody("app", " ")), 400, "invalid_request"},
+		"a code for email, not begun":       {h.calls(enrolment, "/sign-ins/current/email-code", nil), 409, "conflict"},
+		"a code to confirm, email is off":   {h.calls(h.session(byApp, false), "/me/confirmations/email-code", nil), 409, "conflict"},
+		"email is on and is enrolled again": {h.calls(email, "/me/two-factor/enrolments", apitest.M{"method": "email"}), 409, "already_enabled"},
+	} {
+		if got := c.call(); got.Status != c.status || got.Problem().Code != c.code {
+			t.Errorf("%s: %d %s", name, got.Status, got.Body)
+		}
+	}
+	if h.charged(byApp.id)+h.charged(newcomer.id)+h.count(`SELECT sum(failures) FROM sign_ins`) != 0 {
+		t.Error("something is charged")
+	}
+	h.api.As(enrolment).Get("/sign-ins/current").Want(200) // and goes on
+}
+
+// Where the policy takes no email code for a confirmation, none is mailed for
+// one and none is judged.
+func TestWhereEmailConfirmsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rules(func(r *policy.Rules) { r.EmailMethod = policy.Fallback })
+	p := h.person(withApp, withEmail)
+	me := h.api.As(p.in())
+	me.Post("/me/confirmations/email-code", nil).WantProblem(403, "method_not_allowed_by_policy")
+	me.Post("/me/confirmations", apitest.M{"password": password, "method": "email", "code": "271828"}).WantProblem(403, "method_not_allowed_by_policy")
+	if h.charged(p.id) != 0 || h.mails("confirmation_code", p.email) != 0 {
+		t.Error("a code is charged or mailed")
+	}
+}
+
+// What a sign-in asks first is the user's choice where the policy takes it,
+// else what it does take.
+func TestWhatIsAskedFirst(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rules(func(r *policy.Rules) { r.EmailMethod = policy.Fallback })
+	for name, c := range map[string]struct {
+		p    *person
+		want string
+	}{
+		"email preferred, app alone taken": {h.person(withEmail, withApp), "app"},
+		"email alone":                      {h.person(withEmail), "email"},
+		"app alone":                        {h.person(withApp), "app"},
+	} {
+		if got := c.p.start().Text("preferred"); got != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	none := h.person(withApp)
+	h.exec(`UPDATE users SET preferred_method = NULL WHERE id = $1`, none.id)
+	if got := none.start().Text("preferred"); got != "app" {
+		t.Errorf("no choice made: %q", got)
+	}
+}
+
+// After a reset that left an app on, the app is proved and what is then
+// offered is what is not on yet. Only a recovery pass, which proves no app,
+// offers another one.
+func TestWhatIsEnrolledBesideAnApp(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	methods := func(r *apitest.Response) string {
+		if r.Text("status") != "enrolment" {
+			t.Errorf("%s", r.Body)
+		}
+		out := ""
+		for i := 0; r.Field("methods."+strconv.Itoa(i)) != nil; i++ {
+			out += r.Text("methods."+strconv.Itoa(i)+".method") + " "
+		}
+		return out
+	}
+	reset, passed := h.person(withApp), h.person(withApp)
+	h.exec(`UPDATE users SET reset_at = $2 WHERE id = $1`, reset.id, h.clock.Now())
+	if got := methods(reset.verify(reset.signIn(), "app", reset.nextAppCode()).Want(200)); got != "email " {
+		t.Errorf("after a reset: %s", got)
+	}
+	if got := methods(passed.verify(passed.signIn(), "recovery_pass", passed.pass()).Want(200)); got != "app email " {
+		t.Errorf("after a recovery pass: %s", got)
+	}
+}
+
+// The mail with a reset link is worth sending as long as its link is good, and
+// to an address that nobody proved no more go out than its budget has.
+func TestMailsWithResetLinks(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p, stranger := h.person(withApp), h.person(unverified)
+	h.api.Post("/password-resets", apitest.M{"email": p.email}).Want(202)
+	if h.mails("password_reset", p.email) != 1 ||
+		h.count(`SELECT count(*) FROM mails m JOIN links l USING (user_id) WHERE m.kind = 'password_reset' AND m.expires_at = l.expires_at`) != 1 {
+		t.Error("the mail ends otherwise than its link")
+	}
+	for range 2 {
+		h.api.Post("/password-resets", apitest.M{"email": stranger.email}).Want(202)
+		if h.mails("password_reset", stranger.email) != 1 || h.count(`SELECT count(*) FROM links WHERE user_id = $1`, stranger.id) != 1 {
+			t.Error("no mail, or one too many, to an address that nobody proved")
+		}
+		h.exec(`UPDATE address_meters SET mailed = array_fill($1::timestamptz, ARRAY[20])`, h.clock.Now())
+	}
+}
+
+// A sign-up is one mail on the budget of the address that it comes from; where
+// none is left, the account is made all the same, and no code is mailed.
+func TestASignUpIsOneMailOfItsAddress(t *testing.T) {
+	t.Parallel()
+	h := limited(t)
+	spent := func() int {
+		return h.count(`SELECT coalesce(sum(cardinality(spent)), 0) FROM ip_meters WHERE kind = 'code_mail'`)
+	}
+	signUp := func(email string) {
+		t.Helper()
+		h.from("192.0.2.7").Post("/sign-ups", apitest.M{"email": email, "password": "lamp orbit cabbage quartz", "name": "Eve"}).Want(201)
+	}
+	signUp("ann@example.org")
+	if spent() != 1 || h.mails("verify_email", "ann@example.org") != 1 {
+		t.Errorf("%d charged", spent())
+	}
+	h.exec(`UPDATE ip_meters SET spent = array_fill($1::timestamptz, ARRAY[60]) WHERE kind = 'code_mail'`, h.clock.Now())
+	signUp("bob@example.org")
+	if spent() != 60 || h.mails("verify_email", "bob@example.org") != 0 || h.count(`SELECT count(*) FROM users WHERE email = 'bob@example.org'`) != 1 {
+		t.Error("without a budget it is otherwise")
+	}
 }

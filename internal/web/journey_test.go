@@ -121,6 +121,7 @@ func TestJourneyThroughARequiredEnrolment(t *testing.T) {
 			}
 			b.submit(at, "keys-saved", nil).want("gate", 400)
 			b.get("/sign-in/enrol").want("gate", 200) // back, and the same keys again
+			b.get("/sign-in/enrol/"+kind).want("gate", 200)
 			b.submit(at, "keys-saved", M{"saved": "yes"}).want("security", 200)
 			// A second press, or the back button, is no error.
 			b.submit(at, "keys-saved", M{"saved": "yes"}).want("security", 200)

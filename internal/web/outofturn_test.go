@@ -1,0 +1,67 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+
+	"latchkey/internal/factor"
+	"latchkey/internal/policy"
+)
+
+// Each page of a sign-in that is opened before its time, or after, leads to the
+// step that is due, and shows no secret on the way.
+func TestPagesOutOfTurnLeadToTheStepThatIsDue(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	half, enrolling, proved := h.browser(), h.browser(), h.browser()
+	half.signIn(h.person(factor.App).email, password).want("code", 200)
+	for _, b := range []*browser{enrolling, proved} {
+		p := h.person()
+		h.exec(`UPDATE users SET required_from = $2 WHERE id = $1`, p.id, h.clock.Now())
+		at := b.signIn(p.email, password).want("enrol", 200)
+		if b == proved {
+			at = b.submit(at, "enrol-email", nil)
+			b.submit(at, "email-code", M{"code": h.mailed(p.email)}).want("gate", 200)
+		}
+	}
+	for _, path := range []string{"/sign-in/code", "/sign-in/enrol", "/sign-in/enrol/app", "/sign-in/enrol/email", "/sign-in/recovery-keys", "/sign-in/recovery-keys.txt"} {
+		half.get(path).want("code", 200)
+		enrolling.get(path).want("enrol", 200)
+		if path != "/sign-in/recovery-keys.txt" { // it is theirs
+			proved.get(path).want("gate", 200)
+		}
+	}
+}
+
+// Who has recovery keys and noted them is shown none of them at the gate of
+// another method: a sign-in by an old method must not give them out.
+func TestKeysThatAreKeptAreNotShownAtTheGate(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p, b := h.person(factor.Email), h.browser()
+	h.rules(func(r *policy.Rules) { r.EmailMethod = policy.Off })
+	at := b.signIn(p.email, password).want("code", 200)
+	at = b.submit(at, "code", M{"code": h.mailed(p.email)}).want("enrol", 200)
+	at = b.submit(at, "enrol-app", nil).want("enrol_app", 200)
+	gate := b.submit(at, "app-code", M{"code": codeAt(h, strings.ReplaceAll(at.text("#secret"), " ", ""), 0)}).want("gate", 200)
+	for _, body := range []string{gate.Body, b.get("/sign-in/recovery-keys.txt").Body} {
+		for _, key := range p.keys {
+			if strings.Contains(body, key) {
+				t.Fatal("a key is shown")
+			}
+		}
+	}
+	b.submit(gate, "keys-saved", M{"saved": "yes"}).want("security", 200)
+}
+
+// A form without a password says so, and charges nobody.
+func TestAPasswordIsAskedFor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p, b := h.person(), h.browser()
+	at := b.submit(b.get("/sign-in"), "sign-in", M{"email": p.email}).want("sign_in", 400)
+	at.says("#password-error", "Type your password")
+	if h.count(`SELECT count(*) FROM password_meters`) != 0 || h.count(`SELECT count(*) FROM events WHERE subject_id = $1`, p.id) != 0 {
+		t.Error("it is charged")
+	}
+}
