@@ -95,6 +95,12 @@ func TestEachMeterIsReadForItself(t *testing.T) {
 			}
 		}
 	}
+	for _, address := range []string{"bob", "eve, under a new key"} {
+		m := guard.PasswordMeter{Digest: []byte(address), Older: [][]byte{[]byte("eve, under an old key")}}
+		if err := m.Look(t.Context(), full.db, full.db.Now()); err != nil {
+			t.Errorf("nothing was tried at %s: %v", address, err)
+		}
+	}
 	for b, frozen := range map[*bench]bool{full: true, other: false} {
 		if until, err := guard.FrozenUntil(t.Context(), b.db, b.user, b.db.Now()); err != nil || (until != nil) != frozen {
 			t.Errorf("frozen until %v, %v", until, err)

@@ -126,9 +126,8 @@ func passwordWait(failures pg.Times, now time.Time) time.Duration {
 // knownPasswordWait is the same for a browser in which the user signed in
 // before: ten an hour.
 func knownPasswordWait(failures pg.Times, now time.Time) time.Duration {
-	recent := since(failures, now.Add(-time.Hour))
-	if n := len(recent); n >= knownPasswords {
-		return recent[n-knownPasswords].Add(time.Hour).Sub(now)
+	if n := len(failures); n >= knownPasswords {
+		return max(failures[n-knownPasswords].Add(time.Hour).Sub(now), 0)
 	}
 	return 0
 }

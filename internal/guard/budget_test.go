@@ -234,6 +234,9 @@ func TestWaitAfterWrongPasswords(t *testing.T) {
 	if got := knownPasswordWait(ten[:9], noon.Add(10*time.Minute)); got != 0 {
 		t.Errorf("a known browser waits %s after nine", got)
 	}
+	if got := knownPasswordWait(ten, noon.Add(time.Hour)); got != 0 {
+		t.Errorf("a known browser waits %s when the first of ten is an hour old", got)
+	}
 	if got := knownPasswordWait(ten, noon.Add(10*time.Minute)); got != 50*time.Minute {
 		t.Errorf("a known browser waits %s after ten, want until the first is an hour old", got)
 	}

@@ -24,10 +24,12 @@ const (
 	codeMails      = "code_mail"
 )
 
-var windows = map[string][]window{
-	wrongPasswords: {{30, 15 * time.Minute}, {300, 24 * time.Hour}},
-	signUps:        {{60, time.Hour}},
-	codeMails:      {{60, time.Hour}},
+// windowsOf says how much of it, the shortest time first.
+func windowsOf(kind string) []window {
+	if kind == wrongPasswords {
+		return []window{{30, 15 * time.Minute}, {300, 24 * time.Hour}}
+	}
+	return []window{{60, time.Hour}} // sign-ups and mails
 }
 
 // Limits are the budgets per client address: an IPv4 address, or an IPv6 /64,
@@ -102,7 +104,7 @@ func (l *Limits) look(ctx context.Context, q pg.Q, kind, address string, now tim
 	if err != nil {
 		return fmt.Errorf("read meter of address: %w", err)
 	}
-	if wait := waitFor(windows[kind], spent, now); wait > 0 {
+	if wait := waitFor(windowsOf(kind), spent, now); wait > 0 {
 		return fault.New(fault.TooMany, code).After(wait)
 	}
 	return nil
@@ -116,7 +118,8 @@ func (l *Limits) spendTx(ctx context.Context, tx *pg.Tx, kind, address string, c
 	if !limited {
 		return nil
 	}
-	short, long := windows[kind][0], windows[kind][len(windows[kind])-1]
+	all := windowsOf(kind)
+	short, long := all[0], all[len(all)-1]
 	n, err := pg.Affected(tx.ExecContext(ctx, `
 		INSERT INTO ip_meters AS m (kind, network, spent, updated_at)
 		VALUES ($1, $2::cidr, ARRAY[$3::timestamptz], $3)

@@ -73,6 +73,10 @@ func Load(data []byte) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
+	return load(handles)
+}
+
+func load(handles map[string]*keyset.Handle) (*Keys, error) {
 	k, faults := &Keys{}, []error(nil)
 	for _, p := range purposes {
 		h := handles[p.name]

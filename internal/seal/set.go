@@ -36,11 +36,14 @@ func Purposes() []string {
 // ReadSet reads what Generate made. Like Load it names every fault at once and
 // refuses a keyset that would not work.
 func ReadSet(data []byte) (*Set, error) {
-	if _, err := Load(data); err != nil {
+	handles, err := read(data)
+	if err != nil {
 		return nil, err
 	}
-	handles, err := read(data)
-	return &Set{handles}, err
+	if _, err := load(handles); err != nil {
+		return nil, err
+	}
+	return &Set{handles}, nil
 }
 
 // JSON is the set as Load reads it. It is secret in the clear.

@@ -113,6 +113,27 @@ func TestOneIsChangedAlone(t *testing.T) {
 		"raise": {func(tx *pg.Tx, o owned) error {
 			return store.RaiseTx(ctx, tx, o.sessions[0], "app", session.TwoFactor)
 		}, firstSession},
+		"list sessions": {func(tx *pg.Tx, o owned) error {
+			list, err := store.List(ctx, tx, o.user, tx.Now)
+			if err != nil || len(list) != 2 {
+				return fmt.Errorf("%d sessions: %w", len(list), err)
+			}
+			return is(list[1].ID, o.sessions[0].ID, is(list[0].ID, o.sessions[1].ID, nil))
+		}, nil},
+		"list trust": {func(tx *pg.Tx, o owned) error {
+			list, err := store.Devices(ctx, tx, o.user, tx.Now)
+			if err != nil || len(list) != 2 {
+				return fmt.Errorf("%d devices: %w", len(list), err)
+			}
+			return is(list[1].ID, o.devices[0], is(list[0].ID, o.devices[1], nil))
+		}, nil},
+		"list tokens": {func(tx *pg.Tx, o owned) error {
+			list, err := store.Tokens(ctx, tx, o.user)
+			if err != nil || len(list) != 2 {
+				return fmt.Errorf("%d tokens: %w", len(list), err)
+			}
+			return is(list[1].ID, o.tokens[0], is(list[0].ID, o.tokens[1], nil))
+		}, nil},
 		"end a session": {func(tx *pg.Tx, o owned) error { return found(store.EndTx(ctx, tx, o.user, o.sessions[0].ID)) }, firstSession},
 		"end a stranger's": {func(tx *pg.Tx, o owned) error {
 			return strangers(store.EndTx(ctx, tx, o.user, stranger.sessions[0].ID))
