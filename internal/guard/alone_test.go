@@ -3,6 +3,7 @@ package guard_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -130,7 +131,7 @@ func TestOneMeterIsChangedAlone(t *testing.T) {
 	owner := func(name string) owned {
 		n++
 		o := owned{bench: b.another(name + "@example.org"), own: uuid.New(), byReset: uuid.New()}
-		o.meter = guard.PasswordMeter{Digest: []byte(name), User: o.user, Limits: limits, Address: "192.0.2." + string(rune('0'+n/10)) + string(rune('0'+n%10))}
+		o.meter = guard.PasswordMeter{Digest: []byte(name), User: o.user, Limits: limits, Address: fmt.Sprint("192.0.2.", n)}
 		o.uses(shared)
 		o.uses(o.own)
 		o.tx(func(ctx context.Context, tx *pg.Tx) error { return o.meter.JudgeTx(ctx, tx, false) })
