@@ -156,21 +156,21 @@ func TestAFailureGivesNothing(t *testing.T) {
 		"a sweep of keys": func(ctx context.Context, _ *pg.Tx) (any, error) { return factor.SweepKeys(ctx, b.db) },
 		"rows by key":     func(ctx context.Context, _ *pg.Tx) (any, error) { return factor.KeyRows(ctx, b.db) },
 	} {
-		run := func(failing int) (out any, err error, seen []string) {
+		run := func(failing int) (out any, seen []string, err error) {
 			_ = b.tx(func(ctx context.Context, tx *pg.Tx) error {
 				f.From(failing)
 				out, err = call(ctx, tx)
 				seen = f.Stop()
 				return errBack
 			})
-			return out, err, seen
+			return out, seen, err
 		}
-		_, err, seen := run(0)
+		_, seen, err := run(0)
 		if ours(err) || len(seen) == 0 {
 			t.Errorf("%s, with nothing failing: %v, %d statements", name, err, len(seen))
 		}
 		for n, query := range seen {
-			out, err, _ := run(n + 1)
+			out, _, err := run(n + 1)
 			if !ours(err) {
 				t.Errorf("%s: no failure, though one of its statements failed: %s", name, query)
 			}
