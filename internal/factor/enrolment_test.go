@@ -193,10 +193,10 @@ func TestSinceWhenAMethodExists(t *testing.T) {
 	}
 	began := b.clock.Now()
 	email := factor.Enrolment{ID: uuid.New(), Kind: factor.Email, Name: "Email"}
-	b.must(func(ctx context.Context, tx *pg.Tx) error { return b.store.TurnOnEmailTx(ctx, tx, b.user, email) })
 	old := b.turnOn(b.user, "old")
 	b.newSet(b.user)
 	b.clock.Advance(time.Hour)
+	b.must(func(ctx context.Context, tx *pg.Tx) error { return b.store.TurnOnEmailTx(ctx, tx, b.user, email) })
 	b.turnOn(b.user, "new")
 	b.newSet(b.user)
 	b.clock.Advance(time.Hour)
@@ -206,6 +206,6 @@ func TestSinceWhenAMethodExists(t *testing.T) {
 		t.Fatal(o)
 	}
 	since(factor.App, began)
-	since(factor.Email, began)
+	since(factor.Email, began.Add(time.Hour))
 	since(factor.RecoveryKey, began.Add(time.Hour))
 }

@@ -131,6 +131,12 @@ func TestAFailureGivesNothing(t *testing.T) {
 			return factor.SinceTx(ctx, tx, b.user, factor.RecoveryKey)
 		},
 		"a new set": func(ctx context.Context, tx *pg.Tx) (any, error) { return b.store.NewSetTx(ctx, tx, b.user) },
+		"the keys ended": func(ctx context.Context, tx *pg.Tx) (any, error) {
+			return nil, factor.EndKeysTx(ctx, tx, b.user)
+		},
+		"enrolments ended": func(ctx context.Context, tx *pg.Tx) (any, error) {
+			return nil, factor.DropEnrolmentsTx(ctx, tx, b.user)
+		},
 		"keys saved": func(ctx context.Context, tx *pg.Tx) (any, error) {
 			return nil, factor.SavedTx(ctx, tx, b.user, false)
 		},
