@@ -130,6 +130,38 @@ func TestWhenKeysAreShown(t *testing.T) {
 	}
 }
 
+// A sealed copy that was put into another row opens nothing: no key is shown,
+// and no code is mailed.
+func TestACopyInAnotherRowIsNotShown(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.newSet(b.user)
+	l := b.lock()
+	b.mailTo(l)
+	b.clock.Advance(30 * time.Second)
+	for _, swapped := range []string{
+		`UPDATE recovery_keys k SET sealed = other.sealed FROM recovery_keys other WHERE k.position = 1 AND other.position = 2`,
+		`UPDATE codes SET sealed = (SELECT sealed FROM recovery_keys WHERE position = 1)`,
+	} {
+		if _, err := b.db.Exec(swapped); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := b.tx(func(ctx context.Context, tx *pg.Tx) error {
+		set, ok, err := b.store.KeysTx(ctx, tx, b.user, true)
+		if ok || len(set.Keys) != 0 {
+			t.Errorf("%+v", set)
+		}
+		return err
+	})
+	if !ours(err) {
+		t.Errorf("a key in another's place: %v", err)
+	}
+	if d, err := b.mailCode(l); !ours(err) || d != (factor.Delivery{}) || b.count(`SELECT count(*) FROM mails`) != 1 {
+		t.Errorf("a code that is none: %+v, %v", d, err)
+	}
+}
+
 // What a user does with the keys is done to the current set alone: sets that
 // were replaced stay as they were, and so do somebody else's.
 func TestOneSetIsTouched(t *testing.T) {
