@@ -1,12 +1,15 @@
 package pgtest
 
 import (
+	"errors"
 	"hash/crc32"
 	"os"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"latchkey/internal/pg"
 )
 
 // Failing lets one statement fail, as if the connection had broken there, and
@@ -72,6 +75,30 @@ func (f *Failing) Release(at int) {
 	defer f.mu.Unlock()
 	f.on, f.free, f.at, f.seen = true, true, at, nil
 	f.off.Broadcast()
+}
+
+// Each does act in a transaction that is taken back, once to count its
+// statements and then with each of them failing, and gives what it answered to
+// each.
+func (f *Failing) Each(t testing.TB, db *pg.DB, act func(*pg.Tx) error) (answers []error) {
+	t.Helper()
+	back := errors.New("taken back")
+	for at, statements := 0, 1; at <= statements; at++ {
+		err := db.InTx(t.Context(), func(tx *pg.Tx) error {
+			f.From(at)
+			answer := act(tx)
+			if seen := f.Stop(); at == 0 {
+				statements = len(seen)
+			} else {
+				answers = append(answers, answer)
+			}
+			return back
+		})
+		if !errors.Is(err, back) {
+			t.Fatal(err)
+		}
+	}
+	return answers
 }
 
 // Spared reports whether a test leaves this statement out: nine of ten, unless
