@@ -1,12 +1,17 @@
 package api_test
 
 import (
+	"context"
+	"errors"
 	"testing"
-	"time"
 
 	"latchkey/internal/account/accounttest"
 	"latchkey/internal/api/apitest"
+	"latchkey/internal/audit"
+	"latchkey/internal/fault"
 	"latchkey/internal/pg/pgtest"
+	"latchkey/internal/session"
+	"latchkey/internal/signin"
 )
 
 // What somebody else changes after a call has looked, and before it holds the
@@ -68,37 +73,72 @@ func TestWhatChangedMeanwhileCounts(t *testing.T) {
 	}
 }
 
-// Whoever answers requests by mail rests when none is left, and is not held up
-// by one whose account is gone by then.
-func TestAnswersByMailComeToAnEnd(t *testing.T) {
+// From the account's lock on a caller who hangs up changes nothing: what was
+// proved is proved.
+func TestHangingUpAtTheLockChangesNothing(t *testing.T) {
 	t.Parallel()
-	f := pgtest.NewFailing()
-	f.Held = asksHeld
-	h := newHouse(t, pgtest.Before(f.Before))
-	beside := &house{t: t, db: pgtest.Open(t, h.url)}
-	gone, stays := h.person(withApp), h.person(withApp)
-	h.quiet()
-	f.From(0)
-	for _, p := range []*person{gone, stays} {
-		h.api.Post("/sign-ups", apitest.M{"email": p.email, "password": "lamp orbit cabbage quartz", "name": "Eve"}).Want(201)
+	var m pgtest.Meanwhile
+	h := newHouse(t, pgtest.Before(m.Before))
+	p, flow := h.person(withApp), h.app.SignIn
+	token, by := p.signIn(), audit.Actor{Kind: audit.User, ID: p.id}
+	in, err := flow.Sessions.Check(t.Context(), h.db, p.in())
+	if err != nil {
+		t.Fatal(err)
 	}
-	beside.exec(`DELETE FROM users WHERE id = $1`, gone.id)
-	f.Release(0)
-	h.app.SignIn.Wake()
-	for end := time.Now().Add(20 * time.Second); beside.count(`SELECT count(*) FROM address_requests`) > 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("a request is never answered")
+	for name, call := range map[string]func(context.Context) error{
+		"password": func(ctx context.Context) error {
+			_, err := flow.Start(ctx, audit.Actor{}, signin.Credentials{Email: p.email, Password: password})
+			return err
+		},
+		"second step": func(ctx context.Context) error {
+			_, err := flow.Verify(ctx, audit.Actor{}, token, "app", p.nextAppCode(), false)
+			return err
+		},
+		"confirmation": func(ctx context.Context) error {
+			_, err := flow.Confirm(ctx, by, in, signin.Proofs{Password: password, Method: "app", Code: p.nextAppCode()})
+			return err
+		},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		m.On("FROM guards", cancel)
+		if err := call(ctx); err != nil || ctx.Err() == nil {
+			t.Errorf("%s: %v", name, err)
 		}
+		cancel()
 	}
-	f.Stop()
-	if h.mails("address_taken", gone.email) != 0 || h.mails("address_taken", stays.email) != 1 {
-		t.Error("who is told otherwise")
+	// An access token confirms nothing, whoever asks on its behalf.
+	in.Front = session.AccessToken
+	if _, err := flow.Confirm(t.Context(), by, in, signin.Proofs{Password: password, Method: "app", Code: p.nextAppCode()}); !errors.Is(err, fault.New(fault.Forbidden, fault.NotWithToken)) {
+		t.Errorf("by a token: %v", err)
 	}
-	began := time.Now()
-	f.From(0)
-	time.Sleep(200 * time.Millisecond)
-	seen := f.Stop() // it looks once a second
-	if most := 3 + int(time.Since(began)/time.Second); len(seen) > most {
-		t.Errorf("%d statements though nothing is left", len(seen))
+}
+
+// While too many passwords are hashed at once, what needs a hash is refused,
+// and nothing of it is done.
+func TestNothingIsDoneWithoutAHash(t *testing.T) {
+	t.Parallel()
+	var m pgtest.Meanwhile
+	h := newHouse(t, pgtest.Before(m.Before))
+	p := h.person(withApp)
+	link := p.resetLink()
+	for name, call := range map[string]func(context.Context) error{
+		"sign-up": func(ctx context.Context) error {
+			_, err := h.app.SignIn.SignUp(ctx, audit.Actor{}, signin.Person{Email: "ann@example.org", Name: "Ann", Password: "lamp orbit cabbage quartz"})
+			return err
+		},
+		"reset": func(ctx context.Context) error {
+			return h.app.SignIn.ResetPassword(ctx, audit.Actor{}, link, "lamp orbit cabbage quartz")
+		},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		m.On("FROM policies", cancel) // the last that either reads before it hashes
+		if err := call(ctx); err == nil {
+			t.Errorf("%s is done", name)
+		}
+		cancel()
 	}
+	if h.count(`SELECT count(*) FROM users`) != 1 || h.count(`SELECT count(*) FROM users WHERE password_hash IS NULL OR password_reset_at IS NOT NULL`) != 0 {
+		t.Error("an account is made or changed")
+	}
+	h.api.Post("/password-resets/confirm", apitest.M{"token": link, "password": "lamp orbit cabbage quartz"}).Want(204)
 }

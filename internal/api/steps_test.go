@@ -10,6 +10,7 @@ import (
 
 	"latchkey/internal/account/accounttest"
 	"latchkey/internal/api/apitest"
+	"latchkey/internal/factor"
 	"latchkey/internal/policy"
 )
 
@@ -32,6 +33,15 @@ func TestAWrongCodeSaysHowManyAreLeft(t *testing.T) {
 			}
 		}
 		call().WantProblem(401, "unauthenticated")
+	}
+	// A code that is over costs none, and says how many are left all the same.
+	late := h.person(withEmail)
+	token = late.signIn()
+	code := late.mailed(factor.SignInCode)
+	late.verify(token, "email", other(code)).WantProblem(422, "wrong_code")
+	h.clock.Advance(10 * time.Minute)
+	if got := late.verify(token, "email", code).WantProblem(422, "code_expired").AttemptsLeft; got == nil || *got != 4 {
+		t.Errorf("%v left after a wrong code and one that is over", got)
 	}
 }
 
@@ -159,15 +169,15 @@ func TestStepsOutOfTurn(t *testing.T) {
 		status int
 		code   string
 	}{
-		"an email code where email is off":  {h.calls(second, "/sign-ins/current/email-code", nil), 409, "conflict"},
-		"an enrolment at the second step":   {h.calls(second, "/sign-ins/current/enrolments", apitest.M{"method": "app"}), 409, "conflict"},
-		"its code at the second step":       {h.calls(second, "/sign-ins/current/enrolments/confirm", codeBody("app", "123456")), 409, "conflict"},
-		"the second step at an enrolment":   {h.verifies(enrolment, codeBody("app", "123456")), 409, "conflict"},
-		"an app without a name to print":    {h.calls(enrolment, "/sign-ins/current/enrolments", apitest.M{"method": "app", "name": "a\u0000b"}), 400, "invalid_request"},
-		"an enrolment without a code":       {h.calls(enrolment, "/sign-ins/current/enrolments/confirm", codeBody("app", " ")), 400, "invalid_request"},
-		"a code for email, not begun":       {h.calls(enrolment, "/sign-ins/current/email-code", nil), 409, "conflict"},
-		"a code to confirm, email is off":   {h.calls(h.session(byApp, false), "/me/confirmations/email-code", nil), 409, "conflict"},
-		"email is on and is enrolled again": {h.calls(email, "/me/two-factor/enrolments", apitest.M{"method": "email"}), 409, "already_enabled"},
+		"an email code where email is off":    {h.calls(second, "/sign-ins/current/email-code", nil), 409, "conflict"},
+		"an enrolment at the second step":     {h.calls(second, "/sign-ins/current/enrolments", apitest.M{"method": "app"}), 409, "conflict"},
+		"its code at the second step":         {h.calls(second, "/sign-ins/current/enrolments/confirm", codeBody("app", "123456")), 409, "conflict"},
+		"the second step at an enrolment":     {h.verifies(enrolment, codeBody("app", "123456")), 409, "conflict"},
+		"an app by a name that shows nothing": {h.calls(enrolment, "/sign-ins/current/enrolments", apitest.M{"method": "app", "name": "a\u200bb"}), 400, "invalid_request"},
+		"an enrolment without a code":         {h.calls(enrolment, "/sign-ins/current/enrolments/confirm", codeBody("app", " ")), 400, "invalid_request"},
+		"a code for email, not begun":         {h.calls(enrolment, "/sign-ins/current/email-code", nil), 409, "conflict"},
+		"a code to confirm, email is off":     {h.calls(h.session(byApp, false), "/me/confirmations/email-code", nil), 409, "conflict"},
+		"email is on and is enrolled again":   {h.calls(email, "/me/two-factor/enrolments", apitest.M{"method": "email"}), 409, "already_enabled"},
 	} {
 		if got := c.call(); got.Status != c.status || got.Problem().Code != c.code {
 			t.Errorf("%s: %d %s", name, got.Status, got.Body)
@@ -192,6 +202,7 @@ func TestWhereEmailConfirmsNothing(t *testing.T) {
 	if h.charged(p.id) != 0 || h.mails("confirmation_code", p.email) != 0 {
 		t.Error("a code is charged or mailed")
 	}
+	me.Post("/me/confirmations", apitest.M{"password": password, "method": "app", "code": p.nextAppCode()}).Want(200)
 }
 
 // What a sign-in asks first is the user's choice where the policy takes it,

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/factor"
+	"latchkey/internal/pg"
 	"latchkey/internal/pg/pgtest"
 	"latchkey/internal/sso/ssotest"
 )
@@ -134,6 +136,7 @@ func (h *house) traces(email string) string {
 		UNION ALL SELECT 'identity ' || CASE WHEN i.last_used_at IS NULL THEN 'never used' ELSE 'used' END FROM sso_identities i, u WHERE i.user_id = u.id
 		UNION ALL SELECT concat_ws(', ', 'session by ' || first_step, assurance, nullif(method, ''),
 			CASE WHEN confirmed_until IS NOT NULL THEN 'confirmed' END, CASE WHEN sso_at IS NOT NULL THEN 'proved at the provider' END,
+			CASE WHEN confirmed_since IS NOT NULL THEN 'by what was there before' END,
 			CASE WHEN s.trusted_device IS NOT NULL THEN 'trusted' END) FROM sessions s, u WHERE s.user_id = u.id
 		UNION ALL SELECT 'sign-in ' || CASE WHEN ended_at IS NULL THEN s.status ELSE 'ended' END FROM sign_ins s, u WHERE s.user_id = u.id
 		UNION ALL SELECT 'trusted device' FROM trusted_devices d, u WHERE d.user_id = u.id
@@ -189,6 +192,35 @@ var ways = map[string]func(*house, *ssotest.Provider) way{
 		form := b.signIn(who.email, password)
 		code := h.mailed(who.email)
 		return once(who.email, func() *page { return b.send(form, "code", M{"code": code}) })
+	},
+	"wrong password": func(h *house, _ *ssotest.Provider) way {
+		who, b := h.person(factor.App), h.browser()
+		form := b.get("/sign-in")
+		return once(who.email, func() *page { return b.send(form, "sign-in", M{"email": who.email, "password": "not it"}) })
+	},
+	"recovery key": func(h *house, _ *ssotest.Provider) way {
+		who, b := h.person(factor.App), h.browser()
+		b.signIn(who.email, password)
+		form := b.get("/sign-in/code?way=recovery_key")
+		return once(who.email, func() *page { return b.send(form, "code", M{"code": who.keys[0]}) })
+	},
+	"recovery pass": func(h *house, _ *ssotest.Provider) way {
+		who, b := h.person(factor.App), h.browser()
+		var pass string
+		h.tx(func(ctx context.Context, tx *pg.Tx) (err error) {
+			pass, _, err = h.app.SignIn.Factors.MakePassTx(ctx, tx, who.id, pg.NewID())
+			return err
+		})
+		b.signIn(who.email, password)
+		form := b.get("/sign-in/code?way=recovery_pass")
+		return once(who.email, func() *page { return b.send(form, "code", M{"code": pass}) })
+	},
+	"trusted device": func(h *house, _ *ssotest.Provider) way {
+		who, b := h.person(factor.App), h.browser()
+		b.submit(b.signIn(who.email, password), "code", M{"code": who.appCode(), "trust": "yes"})
+		b.submit(b.get("/account/security"), "sign-out", nil)
+		form := b.get("/sign-in")
+		return once(who.email, func() *page { return b.send(form, "sign-in", M{"email": who.email, "password": password}) })
 	},
 	"page of the code": func(h *house, _ *ssotest.Provider) way {
 		who, b := h.person(factor.Email), h.browser()

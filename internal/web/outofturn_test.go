@@ -65,3 +65,38 @@ func TestAPasswordIsAskedFor(t *testing.T) {
 		t.Error("it is charged")
 	}
 }
+
+// A recovery key is offered as long as one is left, at the second step and at
+// a confirmation.
+func TestARecoveryKeyIsOfferedWhileOneIsLeft(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p, in, half := h.person(factor.App), h.browser(), h.browser()
+	in.in(p)
+	half.signIn(p.email, password)
+	const key = `[data-way="recovery_key"]`
+	for left := 2; left >= 0; left-- {
+		h.exec(`UPDATE recovery_keys SET used_at = $2 WHERE user_id = $1 AND id NOT IN
+			(SELECT id FROM recovery_keys WHERE user_id = $1 AND used_at IS NULL ORDER BY id LIMIT $3)`, p.id, h.clock.Now(), left)
+		for path, b := range map[string]*browser{"/sign-in/code": half, "/account/confirm": in} {
+			if got := b.get(path).has(key); got != (left > 0) {
+				t.Errorf("%s: %d left, offered: %v", path, left, got)
+			}
+		}
+	}
+}
+
+// The cookie of a trusted device lasts as long as the trust.
+func TestTheCookieOfATrustedDevice(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rules(func(r *policy.Rules) { r.TrustedDeviceDays = 9 })
+	p, b := h.person(factor.App), h.browser()
+	at := b.send(b.signIn(p.email, password), "code", M{"code": p.appCode(), "trust": "yes"})
+	if got := at.cookie("trusted-device").MaxAge; got != 9*24*60*60 {
+		t.Errorf("it lasts %d seconds", got)
+	}
+	if h.count(`SELECT count(*) FROM trusted_devices WHERE expires_at = $1`, h.clock.Now().AddDate(0, 0, 9)) != 1 {
+		t.Error("the trust lasts otherwise")
+	}
+}

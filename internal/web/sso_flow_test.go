@@ -163,3 +163,16 @@ func TestACodeIsDueAfterTheProvider(t *testing.T) {
 		t.Error("a try is charged")
 	}
 }
+
+// An address that the provider writes in capitals is written here as all are,
+// in the account and beside the identity.
+func TestAnAddressOfAProviderIsWrittenOneWay(t *testing.T) {
+	t.Parallel()
+	h, p := ssoHouse(t)
+	p.Claims["email"] = "Person@ACME.example"
+	b := h.browser()
+	b.follow(b.sso(p)).want("offer", 200)
+	if h.count(`SELECT count(*) FROM users u JOIN sso_identities i ON i.user_id = u.id AND i.email = u.email WHERE u.email = 'person@acme.example'`) != 1 {
+		t.Error("it is written otherwise")
+	}
+}
