@@ -256,12 +256,80 @@ func TestWhatIsEnrolledBesideAnApp(t *testing.T) {
 	}
 }
 
+// Where the policy trusts no device, or no admin's, or something is to be
+// enrolled, the second step is asked for whatever device it is, and none is
+// trusted anew.
+func TestWhereNoDeviceIsTrusted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		who    trait
+		change func(*house, *person)
+	}{
+		"trust is off":          {withApp, func(h *house, _ *person) { h.rules(func(r *policy.Rules) { r.TrustedDeviceDays = 0 }) }},
+		"an admin's":            {asAdmin, func(h *house, _ *person) { h.rules(func(r *policy.Rules) { r.EmailMethod = policy.Fallback }) }},
+		"after a reset of apps": {withApp, func(h *house, p *person) { h.exec(`UPDATE users SET reset_at = $2 WHERE id = $1`, p.id, h.clock.Now()) }},
+	} {
+		h := newHouse(t)
+		p := h.person(withApp, c.who)
+		device, _ := p.trusting()
+		c.change(h, p)
+		first := p.startWith(device)
+		if got := first.Text("status"); got != "second_factor" {
+			t.Errorf("%s: led to %s", name, got)
+			continue
+		}
+		h.exec(`DELETE FROM trusted_devices`)
+		done := h.api.As(first.Text("sign_in_token")).Post("/sign-ins/current/verify",
+			apitest.M{"method": "app", "code": p.nextAppCode(), "trust_device": true}).Want(200)
+		if done.Field("trusted_device") != nil || h.count(`SELECT count(*) FROM trusted_devices`) != 0 {
+			t.Errorf("%s: trusted anew", name)
+		}
+	}
+}
+
+// A wrong recovery key at a confirmation is used up by nobody, and nobody is
+// told that one was.
+func TestAWrongRecoveryKeyConfirmsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p, stranger := h.person(withApp), h.person(withApp)
+	me := h.api.As(p.in())
+	before := h.events(p.id)
+	me.Post("/me/confirmations", apitest.M{"password": password, "method": "recovery_key", "code": stranger.keys[0]}).WantProblem(422, "wrong_code")
+	if contains(h.events(p.id)[len(before):], "recovery_key_used") || h.mails("recovery_key_used", p.email) != 0 {
+		t.Error("it counts as used")
+	}
+	me.Post("/me/confirmations", apitest.M{"password": password, "method": "recovery_key", "code": p.keys[0]}).Want(200)
+	if !contains(h.events(p.id), "recovery_key_used") || h.mails("recovery_key_used", p.email) != 1 {
+		t.Error("nobody is told of the right one")
+	}
+}
+
+// What a sign-in and a sign-up answer says when.
+func TestWhenThingsAreSaidToBe(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	made := h.api.Post("/sign-ups", apitest.M{"email": "ann@example.org", "password": "lamp orbit cabbage quartz", "name": "Ann"}).Want(201)
+	if !made.Time("created_at").Equal(h.clock.Now()) {
+		t.Errorf("made at %s", made.Text("created_at"))
+	}
+	done := h.person().start()
+	if !done.Time("expires_at").Equal(h.clock.Now().Add(12 * time.Hour)) { // unless it is used
+		t.Errorf("signed in until %s", done.Text("expires_at"))
+	}
+}
+
 // The mail with a reset link is worth sending as long as its link is good, and
 // to an address that nobody proved no more go out than its budget has.
 func TestMailsWithResetLinks(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	p, stranger := h.person(withApp), h.person(unverified)
+	gone := h.person(disabled)
+	h.api.Post("/password-resets", apitest.M{"email": gone.email}).Want(202)
+	if h.mails("password_reset", gone.email) != 0 {
+		t.Error("a link is mailed to who is disabled")
+	}
 	h.api.Post("/password-resets", apitest.M{"email": p.email}).Want(202)
 	if h.mails("password_reset", p.email) != 1 ||
 		h.count(`SELECT count(*) FROM mails m JOIN links l USING (user_id) WHERE m.kind = 'password_reset' AND m.expires_at = l.expires_at`) != 1 {

@@ -100,3 +100,43 @@ func TestTheCookieOfATrustedDevice(t *testing.T) {
 		t.Error("the trust lasts otherwise")
 	}
 }
+
+// The page of a confirmation offers what the policy takes, the preferred method
+// first.
+func TestWhatAConfirmationOffers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	type offers struct{ first, others string }
+	see := func(b *browser) (o offers) {
+		at := b.get("/account/confirm").want("confirm", 200)
+		o.first = at.attr(`input[name="method"]`, "value")
+		for _, s := range at.Doc.Find("[data-way]").EachIter() {
+			o.others += s.AttrOr("data-way", "") + " "
+		}
+		return o
+	}
+	people := map[string][]factor.Kind{"app, email": {factor.App, factor.Email}, "email, app": {factor.Email, factor.App}, "email": {factor.Email}, "app": {factor.App}}
+	in := map[string]*browser{}
+	for name, methods := range people {
+		in[name] = h.browser()
+		in[name].in(h.person(methods...))
+	}
+	for use, want := range map[policy.Use]map[string]offers{
+		policy.Allowed: {
+			"app, email": {"app", "email recovery_key "}, "email, app": {"email", "app recovery_key "},
+			"email": {"email", "recovery_key "}, "app": {"app", "recovery_key "},
+		},
+		policy.Fallback: {
+			"app, email": {"app", "recovery_key "}, "email, app": {"app", "recovery_key "},
+			"email": {"email", "recovery_key "}, "app": {"app", "recovery_key "},
+		},
+		policy.Off: {"email": {"recovery_key", ""}, "app": {"app", "recovery_key "}},
+	} {
+		h.rules(func(r *policy.Rules) { r.EmailMethod = use })
+		for name, want := range want {
+			if got := see(in[name]); got != want {
+				t.Errorf("email is %s, on are %s: %+v, want %+v", use, name, got, want)
+			}
+		}
+	}
+}

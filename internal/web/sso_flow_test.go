@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -174,5 +175,21 @@ func TestAnAddressOfAProviderIsWrittenOneWay(t *testing.T) {
 	b.follow(b.sso(p)).want("offer", 200)
 	if h.count(`SELECT count(*) FROM users u JOIN sso_identities i ON i.user_id = u.id AND i.email = u.email WHERE u.email = 'person@acme.example'`) != 1 {
 		t.Error("it is written otherwise")
+	}
+}
+
+// An account is called what the provider calls the person, and where that is
+// no name, like the front of the address.
+func TestWhatAnAccountOfAProviderIsCalled(t *testing.T) {
+	t.Parallel()
+	h, p := ssoHouse(t)
+	for said, want := range map[string]string{"Grace": "Grace", "": "front", " ": "front", strings.Repeat("a", 300): "front", "a\u202eb": "front"} {
+		id := uuid.NewString()[:8]
+		p.Claims["sub"], p.Claims["email"], p.Claims["name"] = id, "front@"+id+".example", said
+		b := h.browser()
+		b.follow(b.sso(p)).want("offer", 200)
+		if h.count(`SELECT count(*) FROM users WHERE email = $1 AND name = $2`, p.Claims["email"], want) != 1 {
+			t.Errorf("%.20q: not called %s", said, want)
+		}
 	}
 }
