@@ -179,7 +179,7 @@ func addressTaken(owner account.User, args map[string]any) error {
 
 // nameOf is what the provider calls a person, else the front of the address.
 func nameOf(p sso.Proof, email string) string {
-	if name, bad := account.CanonicalName(p.Name); bad == nil && name != "" {
+	if name, bad := account.CanonicalName(p.Name); bad == nil {
 		return name
 	}
 	local, _, _ := strings.Cut(email, "@")
