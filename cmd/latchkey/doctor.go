@@ -16,6 +16,7 @@ import (
 type doctorCmd struct {
 	config.SiteInput
 	config.WebInput
+	config.PolicyInput
 	config.DatabaseInput
 	config.KeysInput
 	config.RedisInput
@@ -112,7 +113,7 @@ func (x *doctor) todo(check, says, todo string) {
 func (x *doctor) settings() {
 	d := x.in
 	cfg, err := config.Load(config.Input{
-		SiteInput: d.SiteInput, WebInput: d.WebInput, DatabaseInput: d.DatabaseInput,
+		SiteInput: d.SiteInput, WebInput: d.WebInput, PolicyInput: d.PolicyInput, DatabaseInput: d.DatabaseInput,
 		KeysInput: d.KeysInput, RedisInput: d.RedisInput, MailInput: d.MailInput,
 	}, config.Serve)
 	x.cfg = cfg

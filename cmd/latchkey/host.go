@@ -20,6 +20,7 @@ import (
 // is what is broken; mails of theirs wait for both.
 type hostInput struct {
 	config.SiteInput
+	config.PolicyInput
 	config.DatabaseInput
 	config.KeysInput
 }
@@ -34,7 +35,7 @@ var (
 // open assembles the service without serving it.
 func (h hostInput) open(ctx context.Context) (house *app.App, done func(), err error) {
 	cfg, keys, err := load(config.Input{
-		SiteInput: h.SiteInput, DatabaseInput: h.DatabaseInput, KeysInput: h.KeysInput,
+		SiteInput: h.SiteInput, PolicyInput: h.PolicyInput, DatabaseInput: h.DatabaseInput, KeysInput: h.KeysInput,
 	}, config.Serve)
 	if err != nil {
 		return nil, nil, err

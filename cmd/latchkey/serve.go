@@ -18,6 +18,7 @@ import (
 type serveCmd struct {
 	config.SiteInput
 	config.WebInput
+	config.PolicyInput
 	config.DatabaseInput
 	config.KeysInput
 	config.TraceInput
@@ -26,7 +27,7 @@ type serveCmd struct {
 
 func (s *serveCmd) Run(ctx context.Context, c *console) error {
 	cfg, keys, err := load(config.Input{
-		SiteInput: s.SiteInput, WebInput: s.WebInput, DatabaseInput: s.DatabaseInput,
+		SiteInput: s.SiteInput, WebInput: s.WebInput, PolicyInput: s.PolicyInput, DatabaseInput: s.DatabaseInput,
 		KeysInput: s.KeysInput, TraceInput: s.TraceInput, LogInput: s.LogInput,
 	}, config.Serve)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 // they are what is broken. The code that proves the address waits in Postgres.
 type userCreateCmd struct {
 	config.SiteInput
+	config.PolicyInput
 	config.DatabaseInput
 	config.KeysInput
 
@@ -41,7 +42,7 @@ type createdUser struct {
 
 func (u *userCreateCmd) Run(ctx context.Context, c *console) error {
 	cfg, keys, err := load(config.Input{
-		SiteInput: u.SiteInput, DatabaseInput: u.DatabaseInput, KeysInput: u.KeysInput,
+		SiteInput: u.SiteInput, PolicyInput: u.PolicyInput, DatabaseInput: u.DatabaseInput, KeysInput: u.KeysInput,
 	}, config.Serve)
 	if err != nil {
 		return err

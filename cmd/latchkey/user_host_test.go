@@ -24,6 +24,22 @@ func atHost(t *testing.T, env []string, stdin string, args ...string) (code int,
 	return cmd.ProcessState.ExitCode(), o.String(), e.String()
 }
 
+// The first admin is made before anything else runs: the setting holds for the
+// policy that comes with them.
+func TestTheFirstPolicyTakesItsSignUpFromTheSetting(t *testing.T) {
+	t.Parallel()
+	for _, setting := range []string{"open", "closed"} {
+		env := append(production(t, pgtest.URL(t)), "SIGN_UP="+setting)
+		if code, _, errs := atHost(t, env, "correct horse battery staple 9\n", "user", "create", "--email", "boss@example.com", "--name", "Boss", "--role", "admin"); code != 0 {
+			t.Fatal(errs)
+		}
+		code, out, errs := atHost(t, env, "", "policy", "show", "--json")
+		if code != 0 || !strings.Contains(out, `"sign_up": "`+setting+`"`) {
+			t.Errorf("%s: %s %s", setting, out, errs)
+		}
+	}
+}
+
 func TestTheHostHelpsWithoutRedisAndMail(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)

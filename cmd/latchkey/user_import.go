@@ -20,6 +20,7 @@ import (
 
 type userImportCmd struct {
 	config.SiteInput
+	config.PolicyInput
 	config.DatabaseInput
 	config.KeysInput
 
@@ -32,7 +33,7 @@ type userImportCmd struct {
 const tellEvery = time.Second
 
 func (u *userImportCmd) Run(ctx context.Context, c *console) error {
-	cfg, keys, err := load(config.Input{SiteInput: u.SiteInput, DatabaseInput: u.DatabaseInput, KeysInput: u.KeysInput}, config.Serve)
+	cfg, keys, err := load(config.Input{SiteInput: u.SiteInput, PolicyInput: u.PolicyInput, DatabaseInput: u.DatabaseInput, KeysInput: u.KeysInput}, config.Serve)
 	if err != nil {
 		return err
 	}

@@ -60,13 +60,13 @@ func (m *maybeTime) UnmarshalJSON(b []byte) error {
 }
 
 // policyRequest is the whole object as GET gives it; what is read-only in it is
-// read and left.
+// left, whatever it is.
 type policyRequest struct {
 	rulesBody
-	Version *int64     `json:"version,omitzero"`
-	Preset  *string    `json:"preset,omitzero"`
-	SavedAt *time.Time `json:"saved_at,omitzero"`
-	SavedBy *string    `json:"saved_by,omitzero" edge:"nullable"`
+	Version json.RawMessage `json:"version,omitzero" edge:"nullable"`
+	Preset  json.RawMessage `json:"preset,omitzero" edge:"nullable"`
+	SavedAt json.RawMessage `json:"saved_at,omitzero" edge:"nullable"`
+	SavedBy json.RawMessage `json:"saved_by,omitzero" edge:"nullable"`
 }
 
 func (r policyRequest) rules() (policy.Rules, error) {

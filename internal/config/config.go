@@ -81,6 +81,7 @@ func Load(in Input, need Need) (*Config, error) {
 	l := &loader{need: need, cfg: &Config{}}
 	l.site(in.SiteInput)
 	l.web(in.WebInput)
+	l.cfg.SignUpOpen = l.choice("SIGN_UP", in.SignUp, "open", "closed", false)
 	l.services(in)
 	l.mail(in.MailInput)
 	l.traces(in.TraceInput)

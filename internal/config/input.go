@@ -7,6 +7,7 @@ package config
 type Input struct {
 	SiteInput
 	WebInput
+	PolicyInput
 	DatabaseInput
 	KeysInput
 	RedisInput
@@ -33,13 +34,18 @@ type WebInput struct {
 	CookieDomain   string `name:"cookie-domain" env:"COOKIE_DOMAIN" group:"web" placeholder:"DOMAIN" help:"Parent domain shared with apps behind forward-auth."`
 	ForwardAuth    string `name:"forward-auth-rules" env:"FORWARD_AUTH_RULES" group:"web" placeholder:"FILE" help:"YAML file that says who gets to which app behind forward-auth (default: nobody)."`
 	OIDCProviders  string `name:"oidc-providers" env:"OIDC_PROVIDERS" group:"web" placeholder:"NAMES" help:"OpenID Connect providers that people may sign in through, such as acme. Each has settings of its own in the environment: OIDC_ACME_ISSUER, OIDC_ACME_CLIENT_ID and so on."`
-	SignUp         string `name:"sign-up" env:"SIGN_UP" group:"web" placeholder:"open|closed" help:"May anyone make an account (default closed)? Fills the first policy only; afterwards an admin decides."`
 	IPLimits       string `name:"ip-limits" env:"IP_LIMITS" group:"web" placeholder:"on|off" help:"Limits per client address (default on)."`
 	IPLimitsExempt string `name:"ip-limits-exempt" env:"IP_LIMITS_EXEMPT" group:"web" placeholder:"CIDRS" help:"Networks without limits per client address."`
 
 	// Environ is where the settings of each provider stand, as os.Environ gives
 	// them; nil: there.
 	Environ []string `kong:"-"`
+}
+
+// PolicyInput fills the first policy, whichever command is the first to find
+// none.
+type PolicyInput struct {
+	SignUp string `name:"sign-up" env:"SIGN_UP" group:"web" placeholder:"open|closed" help:"May anyone make an account (default closed)? Fills the first policy only; afterwards an admin decides."`
 }
 
 // DatabaseInput is where the data is.

@@ -25,7 +25,6 @@ func (l *loader) web(in WebInput) {
 	c.CookieDomain = l.cookieDomain(in.CookieDomain)
 	c.AppRules = l.appRules(in.ForwardAuth)
 	l.sso(in)
-	c.SignUpOpen = l.choice("SIGN_UP", in.SignUp, "open", "closed", false)
 	c.IPLimits = l.onOff("IP_LIMITS", in.IPLimits, true)
 	c.IPLimitsExempt = l.prefixes("IP_LIMITS_EXEMPT", in.IPLimitsExempt)
 }

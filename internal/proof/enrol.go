@@ -32,12 +32,8 @@ type Enrolling struct {
 // BeginTx begins an enrolment; for email it mails the code that proves address
 // and method together.
 func (j *Judge) BeginTx(ctx context.Context, tx *pg.Tx, e Enrolling, k factor.Kind, name string, replaces uuid.UUID) (factor.Enrolment, factor.Delivery, error) {
-	methods, err := factor.Methods(ctx, tx, e.User.ID)
-	if err != nil {
+	if err := e.mayTx(ctx, tx, k); err != nil {
 		return factor.Enrolment{}, factor.Delivery{}, err
-	}
-	if !allowed(e.Policy.Enrollable(Facts(e.User, methods)), k) && replaces == uuid.Nil && !factor.Has(methods, k) {
-		return factor.Enrolment{}, factor.Delivery{}, fault.New(fault.Forbidden, fault.MethodNotAllowedByPolicy)
 	}
 	made, err := j.Factors.BeginTx(ctx, tx, e.User.ID, e.Holder, k, name, replaces)
 	made.Account = e.User.Email
@@ -46,6 +42,22 @@ func (j *Judge) BeginTx(ctx context.Context, tx *pg.Tx, e Enrolling, k factor.Ki
 	}
 	d, err := j.MailEnrolmentCodeTx(ctx, tx, e)
 	return made, d, err
+}
+
+// mayTx refuses a method that the policy does not let this user turn on: when
+// an enrolment begins, and again when it ends, for the policy may have changed.
+func (e Enrolling) mayTx(ctx context.Context, tx *pg.Tx, k factor.Kind) error {
+	methods, err := factor.Methods(ctx, tx, e.User.ID)
+	if err != nil {
+		return err
+	}
+	if k == factor.Email && factor.Has(methods, k) {
+		return nil // it is on already, which says more
+	}
+	if !allowed(e.Policy.Enrollable(Facts(e.User, methods)), k) {
+		return fault.New(fault.Forbidden, fault.MethodNotAllowedByPolicy)
+	}
+	return nil
 }
 
 // MailEnrolmentCodeTx mails the code of an email enrolment, or repeats it.
@@ -64,6 +76,9 @@ func (j *Judge) MailEnrolmentCodeTx(ctx context.Context, tx *pg.Tx, e Enrolling)
 func (j *Judge) ConfirmTx(ctx context.Context, tx *pg.Tx, e Enrolling, k factor.Kind, code string) (keys []string, o factor.Outcome, told *fault.Fault, err error) {
 	open, err := j.Factors.OpenTx(ctx, tx, e.User.ID, e.Holder, k)
 	if err != nil {
+		return nil, 0, nil, err
+	}
+	if err := e.mayTx(ctx, tx, k); err != nil {
 		return nil, 0, nil, err
 	}
 	if refused := e.Lock.Refusal(); refused != nil {

@@ -9,6 +9,7 @@ import (
 	"latchkey/internal/fault"
 	"latchkey/internal/mail"
 	"latchkey/internal/policy"
+	"latchkey/internal/proof"
 	"latchkey/internal/session"
 )
 
@@ -37,7 +38,7 @@ func (f *Flow) Asked(ctx context.Context, in session.Session) (Asked, error) {
 	if err != nil {
 		return Asked{}, err
 	}
-	return Asked{a.asks, a.policy.Enrollable(policy.Facts{Admin: a.user.Role == account.Admin}), a.methods}, nil
+	return Asked{a.asks, a.policy.Enrollable(proof.Facts(a.user, a.methods)), a.methods}, nil
 }
 
 // Change is a patch of the profile; nil leaves a field as it is.

@@ -83,6 +83,9 @@ func (f *Flow) CheckKey(ctx context.Context, by audit.Actor, in session.Session,
 	}
 	state := factor.KeyUnknown
 	err := f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
+		if len(a.methods) == 0 {
+			return noKeys
+		}
 		var err error
 		state, err = f.Factors.CheckKey(ctx, a.tx, a.user.ID, typed)
 		return err

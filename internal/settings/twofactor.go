@@ -137,23 +137,22 @@ func (f *Flow) ConfirmEnrolment(ctx context.Context, by audit.Actor, in session.
 
 // TurnOff turns one method off (🔒). With the last one the recovery keys end.
 func (f *Flow) TurnOff(ctx context.Context, by audit.Actor, in session.Session, id uuid.UUID) (TwoFactor, error) {
-	return f.turnOff(ctx, by, in, func(m factor.Method) bool { return m.ID == id })
+	return f.turnOff(ctx, by, in, func(m factor.Method) bool { return m.ID == id }, fault.New(fault.NotFound, fault.Absent))
 }
 
 // TurnOffAll turns two-factor off (🔒).
 func (f *Flow) TurnOffAll(ctx context.Context, by audit.Actor, in session.Session) (TwoFactor, error) {
-	return f.turnOff(ctx, by, in, func(factor.Method) bool { return true })
+	none := fault.New(fault.Conflict, fault.StateConflict).Say("fault.two_factor_not_on", nil)
+	return f.turnOff(ctx, by, in, func(factor.Method) bool { return true }, none)
 }
 
-func (f *Flow) turnOff(ctx context.Context, by audit.Actor, in session.Session, which func(factor.Method) bool) (TwoFactor, error) {
+func (f *Flow) turnOff(ctx context.Context, by audit.Actor, in session.Session, which func(factor.Method) bool, none error) (TwoFactor, error) {
 	var out TwoFactor
 	err := f.within(ctx, by, in, confirmed, func(ctx context.Context, a *act) error {
 		off, left := proof.Split(a.methods, which)
 		switch {
-		case len(a.methods) == 0:
-			return fault.New(fault.Conflict, fault.StateConflict).Say("fault.two_factor_not_on", nil)
 		case len(off) == 0:
-			return fault.New(fault.NotFound, fault.Absent)
+			return none
 		case len(left) == 0 && a.asks.Due:
 			return fault.New(fault.Forbidden, fault.TwoFactorRequired)
 		}
