@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"latchkey/internal/api/apitest"
@@ -77,4 +78,27 @@ func TestWithNoMethodOn(t *testing.T) {
 	me.Delete("/me/two-factor/methods/"+theirs).WantProblem(404, "not_found")
 	me.Delete("/me/two-factor").WantProblem(409, "conflict")
 	me.Post("/me/recovery-keys/check", apitest.M{"key": "XXXX"}).WantProblem(409, "conflict")
+}
+
+// What is used up is called by its name, and what to do next fits it.
+func TestUsedKeysAndPassesAreToldApart(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.person(withApp)
+	p.verify(p.signIn(), "recovery_key", p.keys[0]).Want(200)
+	if said := p.verify(p.signIn(), "recovery_key", p.keys[0]).WantProblem(422, "code_used"); !strings.Contains(said.Detail, "another one of your keys") {
+		t.Error(said.Detail)
+	}
+	first := p.pass()
+	p.pass()
+	if said := p.verify(p.signIn(), "recovery_pass", first).WantProblem(422, "code_used"); !strings.Contains(said.Detail, "newer one took its place") {
+		t.Error(said.Detail)
+	}
+	cut := first[:len(first)-1] + "0"
+	if strings.HasSuffix(first, "0") {
+		cut = first[:len(first)-1] + "1"
+	}
+	if said := p.verify(p.signIn(), "recovery_pass", cut).WantProblem(422, "wrong_code"); !strings.Contains(said.Detail, "recovery pass is off") {
+		t.Error(said.Detail)
+	}
 }

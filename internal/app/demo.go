@@ -26,6 +26,7 @@ type demoAccount struct {
 	verified    bool
 	methods     []factor.Kind
 	required    bool
+	frozen      bool
 }
 
 var demoAccounts = []demoAccount{
@@ -35,6 +36,7 @@ var demoAccounts = []demoAccount{
 	{email: "mail@example.com", name: "Has codes by email", role: account.Member, status: account.Active, verified: true, methods: []factor.Kind{factor.Email}},
 	{email: "both@example.com", name: "Has both", role: account.Support, status: account.Active, verified: true, methods: []factor.Kind{factor.App, factor.Email}},
 	{email: "required@example.com", name: "Must enrol", role: account.Member, status: account.Active, verified: true, required: true},
+	{email: "frozen@example.com", name: "Is frozen", role: account.Member, status: account.Active, verified: true, methods: []factor.Kind{factor.App}, frozen: true},
 	{email: "new@example.com", name: "Has not proved the address", role: account.Member, status: account.Active},
 	{email: "gone@example.com", name: "Is disabled", role: account.Member, status: account.Disabled, verified: true},
 	{email: "guest@example.com", name: "Is invited", role: account.Member, status: account.Invited},
@@ -89,7 +91,26 @@ func (a *App) seed(ctx context.Context, tx *pg.Tx, d demoAccount, hash string) e
 			return err
 		}
 	}
+	if d.frozen {
+		if err := seedFreeze(ctx, tx, id); err != nil {
+			return err
+		}
+	}
 	return audit.RecordTx(ctx, tx, by, audit.Event{Action: "user_created", Subject: id, Data: map[string]any{"role": d.role, "demo": true}})
+}
+
+// seedFreeze guesses until nothing is judged any more.
+func seedFreeze(ctx context.Context, tx *pg.Tx, user uuid.UUID) error {
+	lock, err := guard.LockTx(ctx, tx, user, uuid.Nil)
+	if err != nil {
+		return err
+	}
+	for alarm := guard.Quiet; alarm != guard.Frozen; {
+		if alarm, err = lock.FailTx(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seedMethod turns a method on the way everybody does: begun, then proved.

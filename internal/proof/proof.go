@@ -28,6 +28,12 @@ type Judge struct {
 	Links    *account.Links
 }
 
+// words are said of what is no code: no next one comes by itself.
+var words = map[factor.Kind]struct{ typo, used string }{
+	factor.RecoveryKey:  {"fault.recovery_key_typo", "fault.recovery_key_used"},
+	factor.RecoveryPass: {"fault.recovery_pass_typo", "fault.recovery_pass_used"},
+}
+
 // ChargeTx records a code that was not right and gives what to tell once that
 // is committed; nil when the code was right. left counts the tries that remain
 // to this sign-in, or to the account.
@@ -38,7 +44,7 @@ func (j *Judge) ChargeTx(ctx context.Context, tx *pg.Tx, by audit.Actor, lock *g
 	case factor.Expired:
 		return fault.New(fault.Refused, fault.CodeExpired), nil
 	case factor.Typo:
-		return fault.New(fault.Refused, fault.WrongCode).Say("fault.recovery_key_typo", nil), nil
+		return fault.New(fault.Refused, fault.WrongCode).Say(words[factor.Kind(method)].typo, nil), nil
 	}
 	alarm, err := lock.FailTx(ctx, tx)
 	if err != nil {
@@ -47,6 +53,9 @@ func (j *Judge) ChargeTx(ctx context.Context, tx *pg.Tx, by audit.Actor, lock *g
 	told, word := fault.New(fault.Refused, fault.WrongCode), "wrong"
 	if o == factor.Used {
 		told, word = fault.New(fault.Refused, fault.CodeUsed), "used"
+		if w, ok := words[factor.Kind(method)]; ok {
+			told = told.Say(w.used, nil)
+		}
 	}
 	err = audit.RecordTx(ctx, tx, by, audit.Event{
 		Action: "code_refused", Subject: u.ID, Data: map[string]any{"method": method, "why": word},
