@@ -31,11 +31,11 @@ func (f *Flow) Screen(ctx context.Context, by audit.Actor, token string) (Screen
 		if out.Mailed, err = f.mailed(ctx, s); err != nil {
 			return err
 		}
-		set, has, err := factor.CurrentSet(ctx, s.tx, s.user.ID)
+		set, _, err := factor.CurrentSet(ctx, s.tx, s.user.ID)
 		if err != nil {
 			return err
 		}
-		out.RecoveryKey = has && set.Left > 0
+		out.RecoveryKey = set.Left > 0
 		if s.trusts() {
 			out.TrustDays = s.policy.TrustedDeviceDays
 		}
