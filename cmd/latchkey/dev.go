@@ -105,7 +105,7 @@ func (d *devCmd) Run(ctx context.Context, c *console) (err error) {
 		hosts := append(cfg.Hosts(), localHosts(portOf(ln))...)
 		handler = beside(handler, onlyFor(hosts, stack.Mailbox.Handler()), isMailbox)
 	}
-	if err := d.ready(c, readiness{cfg: cfg, local: local, mailbox: stack.Mailbox != nil, took: time.Since(began)}); err != nil {
+	if err := d.ready(c, readiness{cfg: cfg, local: local, mailbox: stack.Mailbox != nil, theirs: given.DatabaseURL.IsSet(), took: time.Since(began)}); err != nil {
 		return err
 	}
 	return together(ctx, work.Run,

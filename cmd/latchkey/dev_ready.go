@@ -14,6 +14,7 @@ type readiness struct {
 	cfg     *config.Config
 	local   string // address of the server on this machine
 	mailbox bool
+	theirs  bool // the database is the caller's
 	took    time.Duration
 }
 
@@ -59,12 +60,15 @@ func (d *devCmd) ready(c *console, r readiness) error {
 		}
 		fmt.Fprintf(&b, "  %-9s %-17s  password %s\n", label, a.Email, a.Password)
 	}
-	fmt.Fprintf(&b, "\n  Ctrl-C stops it. %s\n\n", d.kept())
+	fmt.Fprintf(&b, "\n  Ctrl-C stops it. %s\n\n", d.kept(r.theirs))
 	_, err := fmt.Fprint(c.out, b.String())
 	return err
 }
 
-func (d *devCmd) kept() string {
+func (d *devCmd) kept(theirs bool) string {
+	if theirs {
+		return "What you did stays in the database of DATABASE_URL."
+	}
 	if d.Ephemeral {
 		return "Nothing is kept."
 	}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"latchkey/internal/pg/pgtest"
 )
 
 // devReady is what `dev --json` prints.
@@ -72,6 +74,25 @@ func TestDevStartsEverythingAndCtrlCEndsIt(t *testing.T) {
 	p.signal(t, syscall.SIGINT)
 	p.ends(t, 0, 20*time.Second)
 	allEnd(t, servers, 5*time.Second)
+}
+
+// What stays is said as it is: a database of one's own is not thrown away.
+func TestDevSaysWhatStays(t *testing.T) {
+	t.Parallel()
+	for env, want := range map[string]string{
+		"": "Nothing is kept.", "DATABASE_URL=" + pgtest.URL(t): "stays in the database of DATABASE_URL",
+	} {
+		p := start(t, self(t, []string{env}, "dev", "--ephemeral", "--listen", "127.0.0.1:0"))
+		said := p.firstLine(t)
+		for !strings.Contains(said, "Ctrl-C") {
+			said = p.firstLine(t)
+		}
+		if !strings.Contains(said, want) {
+			t.Errorf("%s", said)
+		}
+		p.signal(t, syscall.SIGINT)
+		p.ends(t, 0, time.Minute)
+	}
 }
 
 func TestSecondDevSaysThatOneIsRunning(t *testing.T) {
