@@ -151,11 +151,7 @@ func (m *machine) turnOff() {
 		return
 	}
 	at := slices.IndexFunc(u.methods, func(one *mMethod) bool { return one.id == id })
-	switch {
-	case len(u.methods) == 0:
-		m.want(r, "409 conflict")
-		return
-	case at < 0:
+	if at < 0 {
 		m.want(r, "404 not_found")
 		return
 	}

@@ -178,6 +178,7 @@ type RecoveryPass struct {
 // AddressTaken tells the owner of an account that someone tried to sign up
 // with the same address.
 type AddressTaken struct {
+	Invited bool // the account waits for its owner to accept the invitation
 	Device  string
 	Address string
 	At      time.Time

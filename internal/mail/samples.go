@@ -40,6 +40,7 @@ func Samples(now time.Time) []Kind {
 		Invitation{Token: token, ValidUntil: now.Add(72 * time.Hour), InvitedBy: "Grace"},
 		RecoveryPass{Pass: "7H2K-9QXM-4TDW-PZ3A", ValidUntil: now.Add(time.Hour), At: now},
 		AddressTaken{Device: firefox, Address: here, At: now},
+		AddressTaken{Invited: true, Device: firefox, Address: here, At: now},
 		AccountDeleted{By: "user", Device: firefox, Address: here, At: now},
 		TokenMade{Label: "Backup", ExpiresAt: month, Device: firefox, Address: here, At: now, NotMe: token},
 		TokenExpiring{Label: "Backup", ExpiresAt: week},

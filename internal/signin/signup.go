@@ -162,7 +162,7 @@ func (f *Flow) tellOwner(ctx context.Context, tx *pg.Tx, a account.Asked) error 
 	if err != nil || !ok {
 		return err
 	}
-	notice := mail.AddressTaken{Device: a.By.Device, Address: a.By.Address, At: a.CreatedAt}
+	notice := mail.AddressTaken{Invited: owner.Status == account.Invited, Device: a.By.Device, Address: a.By.Address, At: a.CreatedAt}
 	if a.Kind == account.AskedChange {
 		_, err = f.Outbox.QueueTx(ctx, tx, proof.To(owner), notice)
 		return err

@@ -17,6 +17,19 @@ const fresh = "lamp orbit cabbage quartz"
 // link waits for the newest mail of a kind and gives the token of its link.
 func (h *house) link(kind, to string) string {
 	h.t.Helper()
+	m := h.letter(kind, to)
+	return m.Token + m.NotMe + m.Undo
+}
+
+// letter is what such a mail says.
+type letter struct {
+	Token, NotMe, Undo string
+	Invited            bool
+}
+
+// letter waits for the newest mail of a kind.
+func (h *house) letter(kind, to string) letter {
+	h.t.Helper()
 	h.until("a mail "+kind, func() bool {
 		return h.count(`SELECT count(*) FROM mails WHERE kind = $1 AND recipient = $2`, kind, to) > 0
 	})
@@ -33,13 +46,11 @@ func (h *house) link(kind, to string) string {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	var says struct {
-		Mail struct{ Token, NotMe, Undo string }
-	}
+	var says struct{ Mail letter }
 	if err := json.Unmarshal(plain, &says); err != nil {
 		h.t.Fatal(err)
 	}
-	return says.Mail.Token + says.Mail.NotMe + says.Mail.Undo
+	return says.Mail
 }
 
 // until waits for what nobody announces.
@@ -139,4 +150,19 @@ func TestAfterAResetAnotherChannelIsAskedFor(t *testing.T) {
 	refused.says("#error-summary", "a recovery key")
 	at = b.get(refused.attr(`[data-way="recovery_key"]`, "href"))
 	b.submit(at, "code", M{"code": p.keys[0]}).want("recovered", 200)
+}
+
+// Who signs up with an address that was invited is sent to the invitation: an
+// account that waits for it has no password to set anew.
+func TestWhoIsInvitedAlreadyIsToldSo(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for email, status := range map[string]string{h.person().email: "active", h.person().email: "invited"} {
+		h.exec(`UPDATE users SET status = $2 WHERE email = $1`, email, status)
+		b := h.browser()
+		b.submit(b.get("/sign-up"), "sign-up", M{"name": "Ada", "email": email, "password": fresh})
+		if got := h.letter("address_taken", email); got.Invited != (status == "invited") {
+			t.Errorf("%s: %+v", status, got)
+		}
+	}
 }
