@@ -144,7 +144,7 @@ func (l *lab) try(m mutant, on, most int) (verdict, error) {
 		n := min(size, len(tests))
 		for _, b := range l.bins[1:] {
 			var names []string
-			limit := 2 * time.Minute
+			limit := 45 * time.Second
 			for _, t := range tests[:n] {
 				if t.bin == b {
 					names = append(names, t.Name)
