@@ -18,12 +18,13 @@ import (
 
 // Enrolling is one enrolment under way: whose, and what holds it.
 type Enrolling struct {
-	By     audit.Actor
-	User   account.User
-	Lock   *guard.Lock
-	Policy policy.Policy
-	Holder uuid.UUID    // the sign-in's or session's id
-	Keep   session.Keep // what survives once the method is on
+	By      audit.Actor
+	User    account.User
+	Methods []factor.Method // that are on
+	Lock    *guard.Lock
+	Policy  policy.Policy
+	Holder  uuid.UUID    // the sign-in's or session's id
+	Keep    session.Keep // what survives once the method is on
 	// NewKeys makes a new set of recovery keys even where there is one: its
 	// owner came without.
 	NewKeys bool
@@ -32,7 +33,7 @@ type Enrolling struct {
 // BeginTx begins an enrolment; for email it mails the code that proves address
 // and method together.
 func (j *Judge) BeginTx(ctx context.Context, tx *pg.Tx, e Enrolling, k factor.Kind, name string, replaces uuid.UUID) (factor.Enrolment, factor.Delivery, error) {
-	if err := e.mayTx(ctx, tx, k); err != nil {
+	if err := e.may(k); err != nil {
 		return factor.Enrolment{}, factor.Delivery{}, err
 	}
 	made, err := j.Factors.BeginTx(ctx, tx, e.User.ID, e.Holder, k, name, replaces)
@@ -44,17 +45,13 @@ func (j *Judge) BeginTx(ctx context.Context, tx *pg.Tx, e Enrolling, k factor.Ki
 	return made, d, err
 }
 
-// mayTx refuses a method that the policy does not let this user turn on: when
+// may refuses a method that the policy does not let this user turn on: when
 // an enrolment begins, and again when it ends, for the policy may have changed.
-func (e Enrolling) mayTx(ctx context.Context, tx *pg.Tx, k factor.Kind) error {
-	methods, err := factor.Methods(ctx, tx, e.User.ID)
-	if err != nil {
-		return err
-	}
-	if k == factor.Email && factor.Has(methods, k) {
+func (e Enrolling) may(k factor.Kind) error {
+	if k == factor.Email && factor.Has(e.Methods, k) {
 		return nil // it is on already, which says more
 	}
-	if !allowed(e.Policy.Enrollable(Facts(e.User, methods)), k) {
+	if !allowed(e.Policy.Enrollable(Facts(e.User, e.Methods)), k) {
 		return fault.New(fault.Forbidden, fault.MethodNotAllowedByPolicy)
 	}
 	return nil
@@ -78,7 +75,7 @@ func (j *Judge) ConfirmTx(ctx context.Context, tx *pg.Tx, e Enrolling, k factor.
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	if err := e.mayTx(ctx, tx, k); err != nil {
+	if err := e.may(k); err != nil {
 		return nil, 0, nil, err
 	}
 	if refused := e.Lock.Refusal(); refused != nil {

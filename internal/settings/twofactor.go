@@ -80,7 +80,7 @@ func needFor(k factor.Kind, replaces uuid.UUID) need {
 
 func (a *act) enrolling() proof.Enrolling {
 	return proof.Enrolling{
-		By: a.by, User: a.user, Lock: a.lock, Policy: a.policy, Holder: a.in.ID, Keep: a.keep(),
+		By: a.by, User: a.user, Methods: a.methods, Lock: a.lock, Policy: a.policy, Holder: a.in.ID, Keep: a.keep(),
 	}
 }
 

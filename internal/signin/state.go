@@ -197,7 +197,7 @@ func (f *Flow) held(ctx context.Context, s *step) (factor.Delivery, error) {
 
 func (s *step) enrolling() proof.Enrolling {
 	return proof.Enrolling{
-		By: s.by, User: s.user, Lock: s.lock, Policy: s.policy, Holder: s.in.ID,
+		By: s.by, User: s.user, Methods: s.methods, Lock: s.lock, Policy: s.policy, Holder: s.in.ID,
 		Keep: session.Keep{SignIn: s.in.ID}, NewKeys: s.byPass(),
 	}
 }
