@@ -173,7 +173,7 @@ func markupInMails(t *scene) {
 	me.Post("/me/tokens", M{"name": "<i>script</i>" + evil[:28], "scopes": []string{"read"}}).Want(http.StatusCreated)
 	boss := t.personAs(account.Admin, factor.App).confirmed()
 	boss.Post("/admin/users/"+ada.id.String()+"/unlock", M{"reason": evil}).Want(http.StatusNoContent)
-	for _, words := range []string{"authenticator app", "access token", "onerror"} {
+	for _, words := range []string{"authenticator app", "access token", "The reason given"} {
 		m := t.mailed(ada.email, words)
 		for _, bad := range []string{"<img", "<b>Phone", "<i>script", `href="https://evil`, "href='https://evil"} {
 			if strings.Contains(m.HTML, bad) {

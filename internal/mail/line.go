@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"net/mail"
 	"regexp"
 	"strings"
 	"unicode"
@@ -32,8 +33,22 @@ func cut(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
+// host finds the dots that make a word look like the name of a host: two letters
+// follow. Full stops of other scripts count, since browsers read them alike.
+var host = regexp.MustCompile(`[.\x{3002}\x{ff0e}\x{ff61}](\pL\pL)`)
+
 // linkish finds what a mail program would turn into a link by itself.
-var linkish = regexp.MustCompile(`[/:@\\]|www\.|\.\pL{2}`)
+var linkish = regexp.MustCompile(`[/:@\\]|` + host.String())
+
+// unlinked breaks the links in a text that someone else chose, so that none of
+// ours carries theirs: "https://a.example" reads "https[:]//a[.]example". An
+// address of mail stays as it is.
+func unlinked(s string) string {
+	if a, err := mail.ParseAddress(s); err == nil && a.Address == s {
+		return s
+	}
+	return strings.ReplaceAll(host.ReplaceAllString(s, "[.]$1"), "://", "[:]//")
+}
 
 // greeting is the name to address someone by, or nothing when the name is not
 // one: whoever signs up with a foreign address chooses the name that its owner

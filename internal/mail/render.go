@@ -157,14 +157,14 @@ var blanks = regexp.MustCompile(`\n{3,}`)
 // longest is where a foreign text in a mail is cut.
 const longest = 500
 
-// clean makes every text of a kind one line, whoever chose it: the text part
-// has no escaping, and a line of a name's own could say anything.
+// clean makes every text of a kind one line without links, whoever chose it:
+// the text part has no escaping, and a line of a name's own could say anything.
 func clean(k Kind) Kind {
 	v := reflect.New(reflect.TypeOf(k)).Elem()
 	v.Set(reflect.ValueOf(k))
 	for i := range v.NumField() {
 		if f := v.Field(i); f.Kind() == reflect.String {
-			f.SetString(cut(oneLine(f.String()), longest))
+			f.SetString(unlinked(cut(oneLine(f.String()), longest)))
 		}
 	}
 	return v.Interface().(Kind)

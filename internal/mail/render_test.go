@@ -174,6 +174,33 @@ func TestLinksAreBuiltFromBaseURL(t *testing.T) {
 	}
 }
 
+// A label, an admin's reason or a name is no place for a link in a mail of ours.
+func TestForeignTextsCanNotLink(t *testing.T) {
+	t.Parallel()
+	c := composer(t, brand)
+	for _, evil := range []string{"https://evil.example/x", "see www.evil.example", "evil.example", "EVIL.EXAMPLE/x", "http://192.0.2.1/x", "evil\u3002example", "xn--evil.xn--p1ai"} {
+		for _, k := range Kinds() {
+			e := parse(t, c, evil, filled(k, evil))
+			for part, s := range map[string]string{"subject": e.GetHeader("Subject"), "text": e.Text, "HTML": e.HTML} {
+				if rest := ownLinks.ReplaceAllString(s, ""); strings.Contains(rest, evil) || regexp.MustCompile(`(?i)evil[.\x{3002}]|http://`).MatchString(rest) {
+					t.Errorf("%s: the %s holds %q", k.Name(), part, evil)
+				}
+			}
+		}
+	}
+	for in, want := range map[string]string{
+		"ada@new.example": "ada@new.example", "at 3.30 p.m.": "at 3.30 p.m.", "192.0.2.7": "192.0.2.7", "2001:db8::1": "2001:db8::1",
+		"a@b.example c.example": "a@b[.]example c[.]example", "ftp://x": "ftp[:]//x", "lost it. new phone": "lost it. new phone",
+	} {
+		if got := unlinked(in); got != want {
+			t.Errorf("%q reads %q", in, got)
+		}
+	}
+}
+
+// ownLinks are those to the service itself, and what mails need of HTML.
+var ownLinks = regexp.MustCompile(`https://id\.example\.com[^\s"<]*|http://www\.w3\.org[^\s"<]*`)
+
 // Zitadel CVE-2024-41953: HTML in names reached the mails.
 func TestForeignTextsCanNotFakeAnything(t *testing.T) {
 	t.Parallel()
