@@ -2,11 +2,16 @@
 // per package, everything of what failed, and what was skipped. It fails when
 // a test failed, and in CI also when one was skipped: a test that did not run
 // has shown nothing.
+//
+// With -again N, up to three failed tests are run N times more, alone: if each
+// of these passes, they are named as unsteady and it does not fail. A data
+// race, a panic or a test that hung is never given that.
 package main
 
 import (
 	"bufio"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -26,7 +31,11 @@ type event struct {
 }
 
 func main() {
-	ok, err := report(os.Stdin, os.Stdout, os.Getenv("CI") == "true")
+	again := flag.Int("again", 0, "how often failed tests are run again")
+	flag.Parse()
+	ok, err := report(os.Stdin, os.Stdout, os.Getenv("CI") == "true", func(pkg, tests string) bool {
+		return *again > 0 && rerun(os.Stdout, *again, pkg, tests)
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 	}
@@ -35,7 +44,7 @@ func main() {
 	}
 }
 
-func report(in io.Reader, out io.Writer, strict bool) (ok bool, err error) {
+func report(in io.Reader, out io.Writer, strict bool, again again) (ok bool, err error) {
 	r := &reporter{out: out, said: map[string][]string{}}
 	lines := bufio.NewReader(in)
 	for {
@@ -55,7 +64,7 @@ func report(in io.Reader, out io.Writer, strict bool) (ok bool, err error) {
 			return false, readErr
 		}
 	}
-	return r.sum(strict), nil
+	return r.sum(strict, again), nil
 }
 
 type reporter struct {
@@ -63,6 +72,7 @@ type reporter struct {
 	said             map[string][]string // package and test → output
 	passed, packages int
 	failed, skipped  []string
+	unsteady         unsteady
 	slow             []event
 }
 
@@ -72,6 +82,7 @@ func (r *reporter) take(e event) {
 	switch e.Action {
 	case "output":
 		r.said[key] = append(r.said[key], e.Output)
+		r.unsteady.hear(e.Output)
 		return
 	case "build-output":
 		r.said[e.ImportPath+" build"] = append(r.said[e.ImportPath+" build"], e.Output)
@@ -86,6 +97,7 @@ func (r *reporter) take(e event) {
 		}
 	case "fail":
 		r.failed = append(r.failed, name)
+		r.unsteady.take(e)
 		fmt.Fprintf(r.out, "FAIL %6.1f s  %s\n", e.Elapsed, name)
 		for _, line := range append(r.said[e.FailedBuild+" build"], r.said[key]...) {
 			fmt.Fprint(r.out, "     ", line)
@@ -111,7 +123,7 @@ func reason(output []string) string {
 	return "it did not say why"
 }
 
-func (r *reporter) sum(strict bool) bool {
+func (r *reporter) sum(strict bool, again again) bool {
 	slices.SortFunc(r.slow, func(a, b event) int {
 		if a.Elapsed > b.Elapsed {
 			return -1
@@ -133,5 +145,5 @@ func (r *reporter) sum(strict bool) bool {
 		fmt.Fprintln(r.out, "no test ran")
 		return false
 	}
-	return len(r.failed) == 0 && (len(r.skipped) == 0 || !strict)
+	return (len(r.failed) == 0 || r.unsteady.pass(r.out, again)) && (len(r.skipped) == 0 || !strict)
 }
