@@ -18,8 +18,12 @@ import (
 	"latchkey/internal/fault"
 )
 
-// pages holds one parsed set per page: layout, partials and the page itself.
-type pages map[string]*template.Template
+// pages is the one set of all templates: layout, partials, and the parts of each
+// page under the page's name ("sign_in.main").
+type pages struct{ set *template.Template }
+
+// parts are what a page gives the layout to hold.
+type parts struct{ Title, Head, Main template.HTML }
 
 // table of pages: a name and the struct that its template draws. A template
 // outside of it, or a page without a template, stops the start.
@@ -70,35 +74,74 @@ var pageTable = together(adminPages, map[string]page{
 })
 
 func parsePages(files fs.FS, funcs template.FuncMap) (pages, error) {
-	base, err := template.New("layout").Funcs(funcs).Option("missingkey=error").
+	set, err := template.New("layout").Funcs(funcs).Option("missingkey=error").
 		ParseFS(files, "web/layout/*.html", "web/partials/*.html")
 	if err != nil {
-		return nil, err
+		return pages{}, err
 	}
 	found, err := fs.Glob(files, "web/pages/*.html")
 	if err != nil {
-		return nil, err
+		return pages{}, err
 	}
-	out := pages{}
 	for _, file := range found {
 		name := strings.TrimSuffix(path.Base(file), ".html")
 		if _, ok := pageTable[name]; !ok {
-			return nil, fmt.Errorf("template %s belongs to no page", file)
+			return pages{}, fmt.Errorf("template %s belongs to no page", file)
 		}
-		set, err := base.Clone()
-		if err != nil {
-			return nil, err
-		}
-		if out[name], err = set.ParseFS(files, file); err != nil {
-			return nil, err
+		if err := addPage(set, funcs, files, file, name); err != nil {
+			return pages{}, err
 		}
 	}
 	for name := range pageTable {
-		if out[name] == nil {
-			return nil, fmt.Errorf("page %s has no template", name)
+		if set.Lookup(name+".title") == nil || set.Lookup(name+".main") == nil {
+			return pages{}, fmt.Errorf("page %s has no template", name)
 		}
 	}
-	return out, nil
+	return pages{set}, nil
+}
+
+// addPage puts a page's templates into the set: its parts under its name, what
+// it defines for itself under a name that nothing else has.
+func addPage(set *template.Template, funcs template.FuncMap, files fs.FS, file, name string) error {
+	own, err := template.New("").Funcs(funcs).ParseFS(files, file)
+	if err != nil {
+		return err
+	}
+	for _, t := range own.Templates() {
+		as := t.Name()
+		switch as {
+		case "title", "head", "main":
+			as = name + "." + as
+		case "", path.Base(file):
+			continue // what stands between the definitions
+		}
+		if set.Lookup(as) != nil {
+			return fmt.Errorf("template %q of %s is defined twice", as, file)
+		}
+		if _, err := set.AddParseTree(as, t.Tree); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draw draws a page, its parts first.
+func (s pages) draw(b *bytes.Buffer, name string, p page) error {
+	var all [3]template.HTML
+	for i, part := range [...]string{".title", ".head", ".main"} {
+		t := s.set.Lookup(name + part)
+		if t == nil {
+			continue
+		}
+		b.Reset()
+		if err := t.Execute(b, p); err != nil {
+			return err
+		}
+		all[i] = template.HTML(b.String()) // #nosec G203 -- drawn, and escaped, by a template
+	}
+	p.base().Parts = parts{all[0], all[1], all[2]}
+	b.Reset()
+	return s.set.ExecuteTemplate(b, "layout", p)
 }
 
 // funcs are what templates may call: words, and times.
@@ -132,7 +175,7 @@ func (v *visit) draw(name string, p page) error { return v.drawAs(http.StatusOK,
 func (v *visit) drawAs(status int, name string, p page) error {
 	v.fill(name, p.base())
 	var b bytes.Buffer
-	if err := v.pages[name].ExecuteTemplate(&b, "layout", p); err != nil {
+	if err := v.pages.draw(&b, name, p); err != nil {
 		return fmt.Errorf("draw %s: %w", name, err)
 	}
 	v.c.Data(status, "text/html; charset=utf-8", b.Bytes())

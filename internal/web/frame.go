@@ -10,6 +10,7 @@ type page interface{ base() *frame }
 
 // frame is what every page has around it.
 type frame struct {
+	Parts    parts
 	Brand    Brand
 	Assets   *assets
 	Nonce    string

@@ -29,7 +29,7 @@ func TestEveryPageDrawsEmpty(t *testing.T) {
 		f := p.base()
 		f.Assets, f.Page = &a, name
 		var b bytes.Buffer
-		if err := all[name].ExecuteTemplate(&b, "layout", p); err != nil {
+		if err := all.draw(&b, name, p); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if strings.Contains(b.String(), "ZgotmplZ") {
