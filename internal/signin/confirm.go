@@ -151,9 +151,11 @@ func (c confirming) judge(ctx context.Context) (Confirmed, *fault.Fault, error) 
 	if err != nil {
 		return Confirmed{}, nil, err
 	}
-	return out, nil, audit.RecordTx(ctx, c.tx, c.by, audit.Event{
-		Action: "confirmed", Subject: u.ID, Data: map[string]any{"method": done.Method},
-	})
+	data := map[string]any{"method": done.Method}
+	if u.PasswordHash == "" {
+		data["first"] = session.BySSO
+	}
+	return out, nil, audit.RecordTx(ctx, c.tx, c.by, audit.Event{Action: "confirmed", Subject: u.ID, Data: data})
 }
 
 // code judges the second half of a confirmation.

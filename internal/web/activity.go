@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/internal/audit"
+	"latchkey/internal/session"
 )
 
 const eventsPerPage = 30
@@ -96,6 +97,7 @@ func (v *visit) event(l audit.Line) event {
 	out := event{Words: l.Action, At: l.At, Device: l.Device, Address: l.Address, Alert: alerts[l.Action]}
 	var data struct {
 		Method string `json:"method"`
+		First  string `json:"first"` // of a sign-in that began by no password
 		Name   string `json:"name"`
 	}
 	_ = json.Unmarshal(l.Data, &data) // what is of another shape has no method
@@ -104,11 +106,13 @@ func (v *visit) event(l audit.Line) event {
 		id, ok = byOthers[l.Action]
 	}
 	if ok {
-		how := v.o.Words.T("web.by.password", nil)
+		how := "web.by.password"
 		if by, ok := methodNames[data.Method]; ok {
-			how = v.o.Words.T(by, nil)
+			how = by
+		} else if data.First == string(session.BySSO) {
+			how = "web.by.sso_alone"
 		}
-		out.Words = v.o.Words.T(id, map[string]any{"How": how, "Name": data.Name})
+		out.Words = v.o.Words.T(id, map[string]any{"How": v.o.Words.T(how, nil), "Name": data.Name})
 	}
 	return out
 }

@@ -3,6 +3,8 @@ package web
 import (
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"latchkey/internal/account"
 	"latchkey/internal/policy"
 	"latchkey/internal/session"
@@ -16,7 +18,7 @@ type someonePage struct {
 	Due      bool
 	LowKeys  bool
 	Sessions []session.Session
-	Strength map[session.Assurance]string
+	Rests    map[uuid.UUID]string // by session
 	Events   []deskEvent
 	Older    string
 	Acts     []actGroup
@@ -48,7 +50,7 @@ func someone(v *visit) error {
 	}
 	p := &someonePage{
 		Person: v.personRow(u), Myself: id == v.in.User, MayRule: v.desk == account.Admin,
-		Due: u.From != nil && !u.From.After(v.o.DB.Now()), Strength: v.strengths(), LowKeys: u.KeysTotal > 0 && u.KeysLeft <= 3,
+		Due: u.From != nil && !u.From.After(v.o.DB.Now()), LowKeys: u.KeysTotal > 0 && u.KeysLeft <= 3,
 	}
 	p.Here = "users"
 	if rule, ok := whyAsked[u.By]; ok {
@@ -57,6 +59,7 @@ func someone(v *visit) error {
 	if p.Sessions, err = v.o.Admin.UserSessions(v.ctx(), v.by, v.in, id); err != nil {
 		return err
 	}
+	p.Rests = v.rests(p.Sessions)
 	linked, err := v.o.Admin.UserIdentities(v.ctx(), v.by, v.in, id)
 	if err != nil {
 		return err
@@ -84,15 +87,6 @@ func someone(v *visit) error {
 		p.Acts = v.actsFor(p.Person)
 	}
 	return v.draw("admin_user", p)
-}
-
-// strengths are what a session rests on, in words.
-func (v *visit) strengths() map[session.Assurance]string {
-	return map[session.Assurance]string{
-		session.Password:  v.o.Words.T("web.assurance.password", nil),
-		session.TwoStep:   v.o.Words.T("web.assurance.two_step", nil),
-		session.TwoFactor: v.o.Words.T("web.assurance.two_factor", nil),
-	}
 }
 
 // actsFor lists what makes sense to do for somebody, and is this role's to do.

@@ -200,7 +200,7 @@ func (m props) sessions(v *visit) *sessionsPage {
 	trusted := other
 	trusted.ID, trusted.Device, trusted.Assurance, trusted.Method = uuid.New(), "Chrome on Android", session.Password, ""
 	p := &sessionsPage{
-		Current: here, Others: []session.Session{other, trusted}, Strength: strengths(v), Proved: map[uuid.UUID]proved{},
+		Current: here, Others: []session.Session{other, trusted}, Rests: v.rests([]session.Session{here, other, trusted}), Proved: map[uuid.UUID]proved{},
 		Devices: []session.Device{{
 			ID: uuid.New(), Device: "Chrome on Android", Address: "198.51.100.20", CreatedAt: m.earlier, LastUsedAt: m.now, ExpiresAt: m.later,
 		}},

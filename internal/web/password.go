@@ -2,7 +2,8 @@ package web
 
 type passwordPage struct {
 	frame
-	Account string // for password managers
+	Account    string // for password managers
+	NoPassword bool   // so far
 }
 
 func passwordForm(v *visit) error {
@@ -18,7 +19,7 @@ func (v *visit) password() (*passwordPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &passwordPage{Account: me.User.Email}
+	p := &passwordPage{Account: me.User.Email, NoPassword: me.User.PasswordHash == ""}
 	p.Here = "profile"
 	return p, nil
 }

@@ -13,6 +13,8 @@ type profilePage struct {
 	Name      string
 	Preferred string
 	Choose    bool // there is more than one kind of method to choose from
+
+	NoPassword bool
 }
 
 func profileForm(v *visit) error {
@@ -34,7 +36,8 @@ func (v *visit) profile() (*profilePage, error) {
 	}
 	p := &profilePage{
 		User: me.User, Name: me.User.Name, Preferred: me.User.PreferredMethod,
-		Choose: factor.Has(asked.Methods, factor.App) && factor.Has(asked.Methods, factor.Email),
+		NoPassword: me.User.PasswordHash == "",
+		Choose:     factor.Has(asked.Methods, factor.App) && factor.Has(asked.Methods, factor.Email),
 	}
 	p.Here = "profile"
 	return p, nil

@@ -30,6 +30,8 @@ type securityPage struct {
 	Required  string // which rule asks for two-factor, in words; empty: none
 	Linked    []identity
 	Linkable  []ssoChoice
+
+	NoPassword bool // a provider signs them in
 }
 
 // rules say why two-factor is asked for.
@@ -64,7 +66,7 @@ func (v *visit) security() (*securityPage, error) {
 		User: me.User, Methods: state.Methods, Preferred: state.Preferred, Keys: state,
 		HasApp:  factor.Has(state.Methods, factor.App),
 		LowKeys: state.KeysTotal > 0 && state.KeysLeft <= factor.LowKeys,
-		By:      asked.By, From: asked.From, Due: asked.Due,
+		By:      asked.By, From: asked.From, Due: asked.Due, NoPassword: me.User.PasswordHash == "",
 	}
 	if id, ok := rules[asked.By]; ok {
 		p.Required = v.o.Words.T(id, nil)

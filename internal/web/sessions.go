@@ -10,11 +10,11 @@ import (
 // the second step.
 type sessionsPage struct {
 	frame
-	Current  session.Session
-	Others   []session.Session
-	Devices  []session.Device
-	Strength map[session.Assurance]string
-	Proved   map[uuid.UUID]proved // by session
+	Current session.Session
+	Others  []session.Session
+	Devices []session.Device
+	Rests   map[uuid.UUID]string // by session
+	Proved  map[uuid.UUID]proved // by session
 }
 
 func sessions(v *visit) error {
@@ -22,7 +22,7 @@ func sessions(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := &sessionsPage{Current: v.in, Strength: strengths(v)}
+	p := &sessionsPage{Current: v.in, Rests: v.rests(append(all, v.in))}
 	p.Here, p.Proved = "sessions", map[uuid.UUID]proved{}
 	for _, s := range all {
 		p.Proved[s.ID] = v.proved(s)
@@ -36,13 +36,29 @@ func sessions(v *visit) error {
 	return v.draw("sessions", p)
 }
 
-// strengths says what each assurance is, in words.
-func strengths(v *visit) map[session.Assurance]string {
-	return map[session.Assurance]string{
-		session.Password:  v.o.Words.T("web.assurance.password", nil),
-		session.TwoStep:   v.o.Words.T("web.assurance.two_step", nil),
-		session.TwoFactor: v.o.Words.T("web.assurance.two_factor", nil),
+// assurances are what a session rests on, by its first step.
+var assurances = map[session.First]map[session.Assurance]string{
+	session.ByPassword: {
+		session.Password: "web.assurance.password", session.TwoStep: "web.assurance.two_step",
+		session.TwoFactor: "web.assurance.two_factor",
+	},
+	session.BySSO: {
+		session.Password: "web.assurance.sso", session.TwoStep: "web.assurance.sso_two_step",
+		session.TwoFactor: "web.assurance.sso_two_factor",
+	},
+}
+
+// rests says in words what each session rests on.
+func (v *visit) rests(all []session.Session) map[uuid.UUID]string {
+	out := make(map[uuid.UUID]string, len(all))
+	for _, s := range all {
+		id := assurances[s.First][s.Assurance]
+		if s.Method == string(session.BySSO) {
+			id = "web.assurance.sso_proof"
+		}
+		out[s.ID] = v.o.Words.T(id, nil)
 	}
+	return out
 }
 
 // sessionEnd ends one session. One that is gone already was ended by a second

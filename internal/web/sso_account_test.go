@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/account"
+	"latchkey/internal/config"
 	"latchkey/internal/factor"
 	"latchkey/internal/sso/ssotest"
 )
@@ -346,4 +348,32 @@ func TestAdminsSeeLinkedProviders(t *testing.T) {
 	h.exec(`UPDATE users SET role = 'admin' WHERE id = $1`, boss.id)
 	b.in(boss)
 	b.get("/admin/users/"+who.id.String()).want("admin_user", http.StatusOK).says("#identities", "Acme person@acme.example")
+}
+
+// Whoever has no password reads of none: neither what their sessions rest on,
+// nor what happened, nor what there is to change.
+func TestNoPasswordIsNamedWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	h, p := ssoHouse(t)
+	who, b := h.ssoPerson(p), h.browser()
+	b.inBySSO(p, who)
+	at := b.get("/account/security")
+	at.says("#methods-title ~ .empty", "Your sign-on provider alone signs you in")
+	at.says("#change-password", "Set a password")
+	b.get("/account/profile").says("#change-password", "Set a password")
+	at = b.get("/account/password").want("confirm", http.StatusOK)
+	b.follow(b.peek(b.toProvider(p, at.attr(`main a[href*="/sso/acme"]`, "href")))).want("password", http.StatusOK).says("h1", "Set a password")
+	b.get("/account/sessions").says("main", "Single sign-on only")
+	at = b.get("/account/activity")
+	at.says("#events", "Signed in with single sign-on")
+	at.says("#events", "Confirmed with single sign-on")
+
+	proof, q := ssoHouse(t, func(one *config.SSOProvider) { one.SecondFactor, one.ProofAMR = config.SSOAcceptProof, []string{"mfa"} })
+	q.Claims["amr"] = []string{"mfa"}
+	other, its := proof.ssoPerson(q, factor.App), proof.browser()
+	its.inBySSO(q, other)
+	its.get("/account/sessions").says("main", "Single sign-on with its own second factor")
+	boss, desk := proof.person().as(account.Admin), proof.browser()
+	desk.in(boss)
+	desk.get(other.page()).says("#sessions", "Single sign-on with its own second factor")
 }
