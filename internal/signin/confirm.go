@@ -71,7 +71,7 @@ func (f *Flow) Confirm(ctx context.Context, by audit.Actor, in session.Session, 
 			return err
 		}
 		if !right {
-			told = wrongCredentials
+			told = wrongPassword
 			return audit.RecordTx(ctx, tx, by, audit.Event{Action: "password_refused", Subject: u.ID})
 		}
 		out, told, err = c.judge(ctx)
@@ -82,6 +82,10 @@ func (f *Flow) Confirm(ctx context.Context, by audit.Actor, in session.Session, 
 	}
 	return out, err
 }
+
+// wrongPassword: whose account it is stands at a confirmation, so the address
+// can't be what is wrong.
+var wrongPassword = wrongCredentials.Say("fault.wrong_password", nil)
 
 // complete names what is missing before anything is judged.
 func complete(p Proofs, password, twoFactor bool) error {

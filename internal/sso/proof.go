@@ -104,7 +104,13 @@ func (p *Providers) Redeem(ctx context.Context, db *pg.DB, t Trip, query url.Val
 	if err := spend(ctx, db, t); err != nil {
 		return Proof{}, err
 	}
-	if word := query.Get("error"); word != "" {
+	switch word := query.Get("error"); word { // RFC 6749 section 4.1.2.1
+	case "":
+	case "access_denied":
+		return Proof{}, p.denied(of)
+	case "server_error", "temporarily_unavailable":
+		return Proof{}, p.down(of, "it answers "+word)
+	default:
 		return Proof{}, p.refuse(of, "it answers "+word)
 	}
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, of.client), returnTime)

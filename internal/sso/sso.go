@@ -102,6 +102,12 @@ func (p *Providers) refuse(of *provider, why string) error {
 	return fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.sso_refused", map[string]any{"Provider": of.Name})
 }
 
+// denied: somebody turned back there, or the provider doesn't let them in here.
+func (p *Providers) denied(of *provider) error {
+	p.log.Info("sso denied", "provider", of.Slug)
+	return fault.New(fault.Forbidden, fault.NotAllowed).Say("fault.sso_denied", map[string]any{"Provider": of.Name})
+}
+
 func (p *Providers) down(of *provider, why string) error {
 	p.log.Warn("sso provider is down", "provider", of.Slug, "why", plain(why))
 	return fault.New(fault.Unavailable, fault.ServiceUnavailable).

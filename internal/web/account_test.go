@@ -170,7 +170,7 @@ func TestConfirmation(t *testing.T) {
 	got := b.submit(at, "confirm", nil).want("confirm", 400)
 	got.says("#password-error", "Type your password")
 	got.says("#code-error", "Type the code")
-	b.submit(at, "confirm", M{"password": "wrong", "code": "000000"}).want("confirm", 401).says("#error-summary", "do not belong together")
+	b.submit(at, "confirm", M{"password": "wrong", "code": "000000"}).want("confirm", 401).says("#password-error", "not the password of this account")
 	b.submit(at, "confirm", M{"password": password, "code": "000000"}).want("confirm", 422).says("#code-error", "not the code")
 	mail := b.get(at.attr(`[data-way="email"]`, "href")).want("confirm", 200)
 	mail = b.submit(mail, "send-code", nil).want("confirm", 200)

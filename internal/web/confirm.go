@@ -5,6 +5,7 @@ import (
 
 	"latchkey/internal/edge"
 	"latchkey/internal/factor"
+	"latchkey/internal/fault"
 	"latchkey/internal/signin"
 	"latchkey/internal/sso"
 )
@@ -79,6 +80,9 @@ func confirmSubmit(v *visit) error {
 		p, drawErr := v.confirm(v.form("method"))
 		if drawErr != nil {
 			return drawErr
+		}
+		if f, ok := fault.As(err); ok && f.Code == fault.WrongCredentials {
+			p.blame = "password"
 		}
 		return v.redraw("confirm", p, err)
 	}

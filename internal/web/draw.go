@@ -195,7 +195,7 @@ func (v *visit) redraw(name string, p page, err error) error {
 		v.c.Header("Retry-After", strconv.Itoa(int((a.RetryAfter+time.Second-1)/time.Second)))
 	}
 	p.base().Failed = &failed{Title: a.Title, Detail: a.Detail, Code: a.Code, Wait: int(a.RetryAfter / time.Second)}
-	if f.Code == fault.InvalidRequest {
+	if f.Code == fault.InvalidRequest || f.Code == fault.WrongCredentials && p.base().blame != "" {
 		p.base().Failed.Title = v.o.Words.T("web.correct", nil)
 	}
 	for _, e := range a.Errors {
@@ -212,7 +212,7 @@ func (v *visit) redraw(name string, p page, err error) error {
 
 // codeFaults are about what was typed into the one field of a form that is
 // judged.
-var codeFaults = []fault.Code{fault.WrongCode, fault.CodeUsed, fault.CodeExpired}
+var codeFaults = []fault.Code{fault.WrongCode, fault.CodeUsed, fault.CodeExpired, fault.WrongCredentials}
 
 // Failure draws a failure that belongs to no form, for any path.
 func (w *Web) Failure(c *gin.Context, a edge.Answer) {
