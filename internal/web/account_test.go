@@ -223,3 +223,26 @@ func TestApps(t *testing.T) {
 	at.says("#error-summary", "You have 3 apps")
 	b.submit(b.get("/account/security/app"), "begin-app", M{"name": strings.Repeat("x", 100)}).want("add_app_begin", 400).says("#name-error", "at most")
 }
+
+// An app behind forward-auth that asks for a second factor is no change of the
+// account: the page says what is wanted, asks for that first, and tells whoever
+// has none where to get one.
+func TestAnAppAsksForAConfirmation(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	const page = "/account/confirm?return_to=/apps/continue"
+	both, b := h.person(factor.Email, factor.App), h.browser()
+	b.in(both)
+	b.get("/account/confirm").want("confirm", 200).one(`input[name="method"][value="email"]`)
+	at := b.get(page).want("confirm", 200)
+	at.says("main", "The app that you are on your way to asks for more")
+	at.one(`input[name="method"][value="app"]`)
+	if at.has("#lacks-app") {
+		t.Error("an app that is on is not seen")
+	}
+	for _, methods := range [][]factor.Kind{{factor.Email}, nil} {
+		who, b := h.person(methods...), h.browser()
+		b.in(who)
+		b.get(page).want("confirm", 200).one(`#lacks-app a[href="/account/security/app"]`)
+	}
+}

@@ -20,6 +20,10 @@ type appFactorPage struct {
 	Again string // where to confirm by something else
 }
 
+// appWay is where forward-auth has people come back to who are on their way to
+// an app. Whoever confirms for it does so because the app wants more.
+const appWay = "/apps/continue"
+
 // LeaveForApp leads a browser to an app.
 func (w *Web) LeaveForApp(c *gin.Context, host, to string, atOnce bool) error {
 	v := &visit{Web: w, c: c}

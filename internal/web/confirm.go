@@ -22,6 +22,8 @@ type confirmPage struct {
 	Hint       string
 	Others     []way
 	Delivery   *delivery
+	ForApp     bool // an app behind forward-auth asks for an app code or a recovery key
+	LacksApp   bool // and no authenticator app is on
 }
 
 func confirmForm(v *visit) error {
@@ -52,6 +54,11 @@ func (v *visit) confirm(chosen string) (*confirmPage, error) {
 			p.Way = factor.RecoveryKey
 		}
 	}
+	hasApp := slices.ContainsFunc(ways, func(w way) bool { return w.Kind == factor.App })
+	if p.ForApp = v.returnTo() == appWay; p.ForApp && hasApp {
+		p.Way = factor.App // an email code would not do
+	}
+	p.LacksApp = p.ForApp && !hasApp
 	for _, w := range ways {
 		if string(w.Kind) == chosen {
 			p.Way = w.Kind
