@@ -28,16 +28,28 @@ type Person struct {
 // takenMailsPerDay bounds what a stranger can have mailed to an owner.
 const takenMailsPerDay = 3
 
+// MaySignUp refuses while nobody may make an account by themselves.
+func (f *Flow) MaySignUp(ctx context.Context) error {
+	_, err := f.openToAll(ctx)
+	return err
+}
+
+// openToAll gives the policy in force, if it lets anyone make an account.
+func (f *Flow) openToAll(ctx context.Context) (policy.Policy, error) {
+	rules, err := policy.Current(ctx, f.DB)
+	if err == nil && !rules.SignUpOpen {
+		err = fault.New(fault.Forbidden, fault.SignUpClosed)
+	}
+	return rules, err
+}
+
 // SignUp makes an account and mails the code that proves its address. An
 // address that has an account gets the same answer with a fresh id: nothing is
 // made, and its owner is told by mail.
 func (f *Flow) SignUp(ctx context.Context, by audit.Actor, p Person) (account.User, error) {
-	rules, err := policy.Current(ctx, f.DB)
+	rules, err := f.openToAll(ctx)
 	if err != nil {
 		return account.User{}, err
-	}
-	if !rules.SignUpOpen {
-		return account.User{}, fault.New(fault.Forbidden, fault.SignUpClosed)
 	}
 	if err := f.Limits.SignUpLook(ctx, f.DB, by.Address, f.DB.Now()); err != nil {
 		return account.User{}, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/internal/factor"
+	"latchkey/internal/policy"
 )
 
 // The way of a new user: from the first page to a second factor by email,
@@ -178,5 +179,20 @@ func TestUnsavedKeysComeUpAfterSignIn(t *testing.T) {
 	b.get("/account/recovery-keys").want("confirm", 200)
 	if got := b.post("/account/recovery-keys/new", url.Values{"set": {"XXXX"}}); got.Header.Get("Location") != "/account/confirm?return_to=/account/recovery-keys/new" {
 		t.Errorf("%d %v", got.Status, got.Header)
+	}
+}
+
+// Nobody fills in a form that was refused before it was opened.
+func TestAClosedSignUpSaysSoAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.browser()
+	b.get("/sign-up").want("sign_up", 200).one(`form[data-form="sign-up"]`)
+	h.rules(func(r *policy.Rules) { r.SignUpOpen = false })
+	at := b.get("/sign-up").want("sign_up", 403)
+	at.says("#error-summary", "New accounts are by invitation")
+	at.one(`main a[href="/sign-in"]`)
+	if at.has(`form[data-form="sign-up"]`) {
+		t.Error("there is a form all the same")
 	}
 }

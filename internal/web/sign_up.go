@@ -8,11 +8,15 @@ import (
 type signUpPage struct {
 	frame
 	Email, Name string
+	Closed      bool // there is nothing to fill in
 
 	Providers []ssoChoice // that make accounts too
 }
 
 func signUpForm(v *visit) error {
+	if err := v.o.SignIn.MaySignUp(v.ctx()); err != nil {
+		return v.redraw("sign_up", &signUpPage{Closed: true}, err)
+	}
 	return v.draw("sign_up", &signUpPage{Providers: v.ssoChoices(makesAccounts)})
 }
 
