@@ -51,7 +51,7 @@ func (d *devCmd) ready(c *console, r readiness) error {
 	fmt.Fprintf(&b, "  Open      %s\n", r.cfg.BaseURL)
 	fmt.Fprintf(&b, "  Mails     %s\n", mailbox)
 	if r.mailbox {
-		fmt.Fprintf(&b, "  Gallery   %s/dev/gallery\n", r.local)
+		fmt.Fprintf(&b, "  Gallery   %s/dev/gallery\n", r.cfg.BaseURL)
 	}
 	for i, a := range demoAccounts {
 		label := "Sign in"

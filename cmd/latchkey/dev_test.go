@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/config"
 	"latchkey/internal/pg/pgtest"
 )
 
@@ -192,4 +194,21 @@ func getAs(t *testing.T, url, host string) (int, string) {
 	}
 	res.Body.Close()
 	return res.StatusCode, res.Status
+}
+
+// The gallery is a page like others: it answers to the name in BASE_URL. The
+// mailbox answers to this machine's.
+func TestDevNamesAddressesThatAnswer(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	c := &console{out: &out}
+	base := &url.URL{Scheme: "http", Host: "id.example.test:8080"}
+	if err := (&devCmd{}).ready(c, readiness{cfg: &config.Config{BaseURL: base}, local: "http://localhost:8080", mailbox: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"http://id.example.test:8080/dev/gallery\n", "http://localhost:8080/dev/mailbox\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s\ndoes not say %s", &out, want)
+		}
+	}
 }

@@ -21,6 +21,8 @@ type doctorCmd struct {
 	config.KeysInput
 	config.RedisInput
 	config.MailInput
+	config.TraceInput
+	config.LogInput
 
 	Reach bool `name:"reach" help:"Also ask BASE_URL where it is not this machine."`
 	JSON  bool `name:"json" help:"Print JSON."`
@@ -114,7 +116,7 @@ func (x *doctor) settings() {
 	d := x.in
 	cfg, err := config.Load(config.Input{
 		SiteInput: d.SiteInput, WebInput: d.WebInput, PolicyInput: d.PolicyInput, DatabaseInput: d.DatabaseInput,
-		KeysInput: d.KeysInput, RedisInput: d.RedisInput, MailInput: d.MailInput,
+		KeysInput: d.KeysInput, RedisInput: d.RedisInput, MailInput: d.MailInput, TraceInput: d.TraceInput, LogInput: d.LogInput,
 	}, config.Serve)
 	x.cfg = cfg
 	var faults config.Faults
