@@ -2,8 +2,10 @@ package devstack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/url"
 	"os"
@@ -18,6 +20,10 @@ import (
 
 // superuser is the one role of a private cluster.
 const superuser = "latchkey"
+
+// stopWithin is what a server may take to end: it writes down what it has, and
+// disks that others use too can be slow.
+const stopWithin = 30 * time.Second
 
 // Postgres is a running private server.
 type Postgres struct {
@@ -90,7 +96,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	for cleared := false; ; {
 		port := p.port
 		if port == 0 {
-			free, err := freePort()
+			free, err := FreePort()
 			if err != nil {
 				return err
 			}
@@ -216,7 +222,7 @@ func (p *Postgres) makeDatabase(ctx context.Context) error {
 func (p *Postgres) Stop() error {
 	var err error
 	if p.child != nil {
-		if err = p.child.Stop(10 * time.Second); err != nil {
+		if err = p.child.Stop(stopWithin); err != nil {
 			err = fmt.Errorf("stop Postgres: %w", err)
 		}
 	}
@@ -228,7 +234,7 @@ func (p *Postgres) Stop() error {
 }
 
 // Halt ends the server cleanly and keeps its data for Start.
-func (p *Postgres) Halt() error { return p.child.Stop(10 * time.Second) }
+func (p *Postgres) Halt() error { return p.child.Stop(stopWithin) }
 
 // Crash ends the server as a power cut would and keeps its data for Start.
 func (p *Postgres) Crash() { p.child.Kill() }
@@ -241,15 +247,27 @@ func sqlState(err error) string {
 	return ""
 }
 
-// freePort gives a port that was free a moment ago; whoever binds it has to
+// Ports for servers lie below those that systems hand out by themselves, so
+// that nobody is given one while its server is down.
+const firstPort, lastPort = 20_000, 29_999
+
+// FreePort gives a port that was free a moment ago; whoever binds it has to
 // be ready to try another.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+func FreePort() (int, error) {
+	for tries := 0; ; tries++ {
+		n, err := rand.Int(rand.Reader, big.NewInt(lastPort-firstPort+1))
+		if err != nil {
+			return 0, fmt.Errorf("find a free port: %w", err)
+		}
+		port := firstPort + int(n.Int64())
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+		if tries == 100 {
+			return 0, fmt.Errorf("find a free port: %w", err)
+		}
 	}
-	defer l.Close() //nolint:errcheck // it only named the port
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

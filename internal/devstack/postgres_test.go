@@ -146,7 +146,7 @@ func TestSecondServerOnTheSameDataIsRefused(t *testing.T) {
 	t.Parallel()
 	p := testPostgres(t)
 	second := &Postgres{c: p.c, bin: p.bin, Major: p.Major, password: p.password}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}

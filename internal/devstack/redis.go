@@ -109,7 +109,7 @@ func (r *Redis) Start(ctx context.Context) error {
 	for range 6 {
 		port := r.port
 		if port == 0 {
-			if port, err = freePort(); err != nil {
+			if port, err = FreePort(); err != nil {
 				return err
 			}
 		}
@@ -259,7 +259,7 @@ func (r *Redis) Halt() error {
 	if r.child == nil {
 		return nil
 	}
-	err := r.child.Stop(5 * time.Second)
+	err := r.child.Stop(stopWithin)
 	r.child = nil
 	if err != nil {
 		return fmt.Errorf("stop Redis: %w", err)

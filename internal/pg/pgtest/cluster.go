@@ -37,26 +37,26 @@ func (c *cluster) fresh(ctx context.Context) (address string, drop func() error,
 		return "", nil, c.err
 	}
 	name := "test_" + strings.ToLower(rand.Text())
-	if err := c.copyTemplate(ctx, name); err != nil {
+	if err := c.whenLeft(ctx, `CREATE DATABASE `+name+` TEMPLATE `+c.template); err != nil {
 		return "", nil, err
 	}
 	address, err = withDatabase(c.url, name)
 	return address, func() error {
 		// The test's own context has ended by now.
-		_, err := c.admin.ExecContext(context.Background(), `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`)
-		return err
+		return c.whenLeft(context.Background(), `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`)
 	}, err
 }
 
-// copyTemplate copies it, and tries again while somebody is connected to it:
-// another test binary on the same server may be checking it.
-func (c *cluster) copyTemplate(ctx context.Context, name string) error {
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		_, err := c.admin.ExecContext(ctx, `CREATE DATABASE `+name+` TEMPLATE `+c.template)
+// whenLeft gives an order about a database, and gives it again while somebody
+// is connected to that one: another test binary on the same server may be
+// checking the template, and whose process is gone may be so to Postgres later.
+func (c *cluster) whenLeft(ctx context.Context, order string) error {
+	for deadline := time.Now().Add(time.Minute); ; {
+		_, err := c.admin.ExecContext(ctx, order)
 		if err == nil || sqlState(err) != "55006" || time.Now().After(deadline) {
 			return err
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -136,21 +136,10 @@ func (c *cluster) makeTemplate(ctx context.Context) error {
 	if _, err := migrations.Up(ctx, address); err != nil {
 		return err
 	}
-	return c.rename(ctx, building)
-}
-
-// rename waits for the migrations' connections to be gone on the server's side.
-func (c *cluster) rename(ctx context.Context, building string) error {
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		_, err := c.admin.ExecContext(ctx, `ALTER DATABASE `+building+` RENAME TO `+c.template)
-		if err == nil {
-			return nil
-		}
-		if sqlState(err) != "55006" || time.Now().After(deadline) {
-			return fmt.Errorf("name template: %w", err)
-		}
-		time.Sleep(5 * time.Millisecond)
+	if err := c.whenLeft(ctx, `ALTER DATABASE `+building+` RENAME TO `+c.template); err != nil {
+		return fmt.Errorf("name template: %w", err)
 	}
+	return nil
 }
 
 // templateName changes with every change of a migration.
