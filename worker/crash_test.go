@@ -98,7 +98,7 @@ func (h *house) spawn(t *testing.T) *exec.Cmd {
 	}()
 	select {
 	case <-started:
-	case <-time.After(20 * time.Second):
+	case <-time.After(20 * time.Second * slack):
 		t.Fatalf("the worker did not start\n%s", h.log)
 	}
 	return cmd
@@ -180,7 +180,7 @@ func reached(t *testing.T, h *house, g *gate) {
 	t.Helper()
 	select {
 	case <-g.reached:
-	case <-time.After(20 * time.Second):
+	case <-time.After(20 * time.Second * slack):
 		t.Fatalf("no mail came that far\n%s", h.log)
 	}
 }

@@ -234,7 +234,7 @@ func TestAReceiverThatStallsHoldsNobodyUp(t *testing.T) {
 		h.happens(t, audit.Event{Action: "frozen"})
 	}
 	h.work(t)
-	for deadline := time.Now().Add(20 * time.Second); len(slow.all()) == 0; pause(t.Context(), 10*time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second * slack); len(slow.all()) == 0; pause(t.Context(), 10*time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing came to the slow one")
 		}
