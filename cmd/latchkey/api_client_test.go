@@ -83,9 +83,15 @@ func (c caller) send(method, path string, body any) (*http.Response, error) {
 
 // signIn does both steps and gives the session; method may be empty.
 func (c caller) signIn(email, password, method, code string) (session caller, err error) {
-	ctx := context.Background()
+	return signInAt(func() caller { return c }, email, password, method, code)
+}
+
+// signInAt is signIn where each step asks the server that is there by then.
+func signInAt(at func() caller, email, password, method, code string) (session caller, err error) {
+	ctx, c := context.Background(), at()
 	in, err := c.client().SignIn(ctx, client.SignInRequest{Email: email, Password: password})
 	if err == nil && method != "" {
+		c = at()
 		in, err = c.client().As(in.SignInToken).Verify(ctx, client.VerifyRequest{Method: client.Method(method), Code: code})
 	}
 	if err == nil && in.Status != client.Complete {

@@ -2,12 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"net"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"latchkey/internal/devstack"
 	"latchkey/internal/pg/pgtest"
 	"latchkey/internal/sso/ssotest"
 )
@@ -39,12 +40,11 @@ func TestDoctorFindsNothingWhereAllIsWell(t *testing.T) {
 	provider := ssotest.New(t, time.Now)
 	env := append(production(t, pgtest.URL(t)), "OIDC_PROVIDERS=acme", "OIDC_ACME_ISSUER="+provider.Issuer, "OIDC_ACME_CLIENT_ID=latchkey",
 		"REDIS_URL="+pgtest.Redis(t), "SMTP_URL="+box.URL(), "MAIL_FROM=no-reply@example.com")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := devstack.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	listen := ln.Addr().String()
-	ln.Close()
+	listen := fmt.Sprint("127.0.0.1:", port)
 	for i, e := range env { // a server whose BASE_URL is where it listens
 		if strings.HasPrefix(e, "BASE_URL=") {
 			env[i] = "BASE_URL=http://" + listen

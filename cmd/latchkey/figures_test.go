@@ -36,7 +36,7 @@ func TestFigures(t *testing.T) {
 				break
 			}
 		}
-		if time.Since(began) > 30*time.Second {
+		if time.Since(began) > 30*time.Second*slack {
 			t.Fatal("never ready")
 		}
 		time.Sleep(2 * time.Millisecond)

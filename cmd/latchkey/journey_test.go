@@ -21,7 +21,7 @@ func (v *visitor) journey() {
 	v.signUp()
 	me := v.api.As(v.start().Text("session_token"))
 	reference := me.Post("/me/email-verification", nil).Want(202).Text("reference")
-	me.Post("/me/email-verification/confirm", apitest.M{"code": v.code(10*time.Second, reference)}).Want(200)
+	me.Post("/me/email-verification/confirm", apitest.M{"code": v.code(10*time.Second, request(reference))}).Want(200)
 
 	me.Post("/me/confirmations", apitest.M{"password": v.words}).Want(200)
 	me.Post("/me/two-factor/enrolments", apitest.M{"method": "email"}).Want(201)
@@ -37,7 +37,7 @@ func (v *visitor) journey() {
 		t.Fatalf("%s", step.Body)
 	}
 	reference = v.api.As(token).Get("/sign-ins/current/email-code").Want(200).Text("reference")
-	v.verify(token, "email", v.code(10*time.Second, reference, "sign"))
+	v.verify(token, "email", v.code(10*time.Second, "sign in to", request(reference)))
 
 	keys := v.keys
 	me = v.verify(v.start().Text("sign_in_token"), "recovery_key", keys[0])

@@ -99,7 +99,7 @@ func runDev(t *testing.T, dev, call string) {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 	select {
 	case <-p.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(20 * time.Second * slack):
 		t.Error("Ctrl-C did not stop it")
 	}
 }

@@ -34,7 +34,7 @@ func production(t *testing.T, databaseURL string) []string {
 func servedAt(t *testing.T, p *process) string {
 	t.Helper()
 	var addr string
-	for end := time.Now().Add(20 * time.Second); addr == "" && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second * slack); addr == "" && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		for line := range strings.Lines(p.errs.String()) {
 			var l struct{ Msg, Listen string }
 			if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "serving" {

@@ -45,9 +45,12 @@ func collect(t *testing.T) *traceSink {
 			body, _ = gzip.NewReader(r.Body)
 		}
 		raw, err := io.ReadAll(body)
+		if err != nil {
+			return // cut off, as by a test that is over: not counted
+		}
 		var req collector.ExportTraceServiceRequest
-		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("X-Key") != "k1" || proto.Unmarshal(raw, &req) != nil {
-			t.Errorf("export to %s: %v", r.URL.Path, err)
+		if r.URL.Path != "/v1/traces" || r.Header.Get("X-Key") != "k1" || proto.Unmarshal(raw, &req) != nil {
+			t.Errorf("export to %s", r.URL.Path)
 			return
 		}
 		s.mu.Lock()
@@ -136,7 +139,7 @@ func TestOneCodeIsOneTrace(t *testing.T) {
 	token := v.ask("POST", "/api/v1/sign-ins?hint=s3cret", map[string]any{"email": ada, "password": testPassword}, "", 200)["sign_in_token"].(string)
 	v.headers = nil
 	code := v.code()
-	for _, last := range []string{"POST /api/v1/sign-ins", "deliver mail"} { // of either process
+	for _, last := range []string{"POST /api/v1/sign-ins", "relay mail", "deliver mail"} { // of each that ends by itself
 		waitFor(t, func() bool {
 			return slices.ContainsFunc(sink.of(trace), func(s *spans.Span) bool { return s.Name == last })
 		})
@@ -163,9 +166,10 @@ func TestOneCodeIsOneTrace(t *testing.T) {
 	}
 	// Both logs name the request and its trace.
 	for _, p := range []*process{server, work} {
-		if !strings.Contains(p.errs.String(), `"request_id":"front-17"`) || !strings.Contains(p.errs.String(), `"trace_id":"`+trace+`"`) {
-			t.Errorf("a log lacks the request or its trace")
-		}
+		waitFor(t, func() bool {
+			log := p.errs.String()
+			return strings.Contains(log, `"request_id":"front-17"`) && strings.Contains(log, `"trace_id":"`+trace+`"`)
+		})
 	}
 
 	// Nobody but a proxy joins a trace.
@@ -186,7 +190,7 @@ func TestOneCodeIsOneTrace(t *testing.T) {
 	}
 	exported := sink.text()
 	for _, s := range append(secrets, first, code, "917364", token, session, done) {
-		if strings.Contains(exported, s) {
+		if open(exported, s) {
 			t.Errorf("%q was exported", s)
 		}
 	}

@@ -81,7 +81,7 @@ func TestImportKilledInTheMiddleMakesNobodyTwice(t *testing.T) {
 		return n
 	}
 	p := start(t, self(t, env, "user", "import", path))
-	for end := time.Now().Add(time.Minute); count(`SELECT count(*) FROM users`) < n/4; {
+	for end := time.Now().Add(time.Minute * slack); count(`SELECT count(*) FROM users`) < n/4; {
 		if time.Now().After(end) {
 			t.Fatal("nobody is made")
 		}
