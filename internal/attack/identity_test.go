@@ -128,7 +128,7 @@ func emailUnconfirmed(t *scene) {
 	b.start(ada)
 	b.code("recovery_key", ada.key()) // which confirms, so that of the page nothing but its code is missing
 	b.post("/account/profile/email", M{"email": to})
-	code := t.code(to)
+	code := t.code(to, "")
 	// A code of this change fits this session alone, and not another user's.
 	for _, c := range []*apitest.Client{me, eve.session()} {
 		if res := c.Bad().Post("/me/email-change/confirm", M{"code": code}); res.Status < 400 {

@@ -20,13 +20,14 @@ type M = apitest.M
 type scene struct {
 	*testing.T
 	*house
-	from string // where requests come from
+	from string       // where requests come from
+	read map[int]bool // the mails whose code was read, by Seq
 }
 
 var scenes atomic.Int64
 
 func (h *house) scene(t *testing.T) *scene {
-	s := &scene{T: t, house: h}
+	s := &scene{T: t, house: h, read: map[int]bool{}}
 	s.from = s.elsewhere()
 	return s
 }
@@ -62,7 +63,8 @@ func (t *scene) count(query string, args ...any) int {
 	return n
 }
 
-// mailed waits for the newest mail to an address with all these words.
+// mailed waits for the newest mail to an address with all these words, but for
+// those whose code was read.
 func (t *scene) mailed(to string, words ...string) devstack.Mail {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -73,7 +75,7 @@ func (t *scene) mailed(to string, words ...string) devstack.Mail {
 				return false
 			}
 		}
-		return m.IsTo(to)
+		return m.IsTo(to) && !t.read[m.Seq]
 	})
 	if err != nil {
 		t.Fatalf("no mail to %s with %q: %v", to, words, err)
@@ -83,10 +85,12 @@ func (t *scene) mailed(to string, words ...string) devstack.Mail {
 
 var codeLine = regexp.MustCompile(`(?m)^([0-9]{6})\r?$`)
 
-// code reads the code of a mail, known by its reference or its words.
-func (t *scene) code(to string, words ...string) string {
+// code reads the code of the mail that belongs to a request; an empty reference
+// is of any. There are 400 of them: a mail that was read is another request's.
+func (t *scene) code(to, reference string) string {
 	t.Helper()
-	m := t.mailed(to, words...)
+	m := t.mailed(to, "belongs to request "+reference)
+	t.read[m.Seq] = true
 	found := codeLine.FindStringSubmatch(m.Text)
 	if found == nil {
 		t.Fatalf("no code in %q", m.Subject)
