@@ -27,23 +27,32 @@ var counting = []line{
 
 func TestAttackCounting(t *testing.T) { attack(t, counting) }
 
-// frozen demands that even the right code is not judged.
+// frozen demands that even the right code is not judged. The wait begins now: on
+// a slow machine it may just have passed.
 func (p *person) frozen(open *apitest.Client, method, code string) {
 	p.t.Helper()
+	p.t.exec(`UPDATE guards SET code_failures[cardinality(code_failures)] = now() WHERE user_id = $1 AND code_failures <> '{}'`, p.id)
 	verify(open, method, code).WantProblem(http.StatusTooManyRequests, "too_many_attempts")
 }
 
 const wrongPassword = "wrong horse, wrong battery"
 
 // waits demands that five wrong passwords stand against an address. A wait is
-// short at first, and may have passed: then one more guess begins the next.
+// short at first, and may have passed: then one more guess begins the next,
+// which is twice as long.
 func (t *scene) waits(api *apitest.Client, email string) {
 	t.Helper()
-	if res := t.signIn(api, email, wrongPassword); res.Status == http.StatusUnauthorized {
-		t.signIn(api, email, password).WantProblem(429, "too_many_attempts")
-	} else {
-		res.WantProblem(429, "too_many_attempts")
+	for range 4 {
+		res := t.signIn(api, email, wrongPassword)
+		if res.Status == http.StatusUnauthorized {
+			res = t.signIn(api, email, password)
+		}
+		if res.Status != http.StatusOK {
+			res.WantProblem(429, "too_many_attempts")
+			return
+		}
 	}
+	t.Error("the right password is judged after more than five wrong ones")
 }
 
 // resetByResend guesses three times, has the code mailed again, and guesses on.

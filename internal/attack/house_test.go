@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -114,15 +115,17 @@ func (h *house) serveAloud(t *testing.T, set ...string) (base string, said *said
 	said = run(t, slices.Concat(h.env, set), "serve")
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		for line := range strings.Lines(said.String()) {
-			var l struct{ Msg, Listen string }
-			if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "serving" {
-				return "http://" + l.Listen, said
+			if at := serving.FindStringSubmatch(line); at != nil {
+				return "http://" + at[1], said
 			}
 		}
 	}
 	t.Fatalf("it never served:\n%s", said)
 	return "", nil
 }
+
+// serving is a line of the log, in each of its formats.
+var serving = regexp.MustCompile(`\bmsg["=:]+serving\b.*\blisten["=:]+([0-9.]+:[0-9]+)["\s]`)
 
 // run starts the program; it ends with the test.
 func run(t *testing.T, env []string, command string) *said {

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,14 +43,30 @@ func bigPassword(t *scene) {
 			"/sign-ins": {"email": ada.email, "password": huge}, "/sign-ups": {"email": "big@example.net", "name": "X", "password": huge},
 			"/password-resets/confirm": {"token": "x", "password": huge}, "/sign-ups ": {"email": "big@example.net", "name": huge, "password": newPassword},
 		} {
-			res := t.api().Bad().Post(strings.TrimSpace(path), body)
+			res, err := t.api().Bad().Try("POST", strings.TrimSpace(path), body)
+			if err != nil && size > 1<<20 {
+				continue // the server may hang up before all is sent
+			} else if err != nil {
+				t.Fatal(err)
+			}
 			res.WantProblem(400, "invalid_request")
 			if field := res.Text("errors.0.field"); field != "body" {
 				t.Errorf("%s, %d bytes: read up to %s", path, size, field)
 			}
 		}
-		if p := t.browser().post("/sign-in", M{"email": ada.email, "password": huge}); p.Status != http.StatusBadRequest {
-			t.Errorf("form of %d bytes: %d", size, p.Status)
+		form := strings.NewReader(url.Values{"email": {ada.email}, "password": {huge}}.Encode())
+		req, err := http.NewRequestWithContext(t.Context(), "POST", site+"/sign-in", form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", site)
+		res, err := t.browser().http.Do(req)
+		if err == nil && res.StatusCode != http.StatusBadRequest || err != nil && size <= 1<<20 {
+			t.Errorf("form of %d bytes: %+v, %v", size, res, err)
+		}
+		if err == nil {
+			_ = res.Body.Close()
 		}
 	}
 	// What fits a body and no password is no password either, at no price of one.
@@ -141,7 +156,7 @@ func logInjection(t *scene) {
 		"\u009b31m" + mark, "\u2028" + mark, "\" msg=" + mark + " x=\"",
 	}
 	for _, format := range []string{"json", "text"} {
-		base, said := t.listening(format)
+		base, said := t.serveAloud(t.T, "LOG_LEVEL=debug", "LOG_FORMAT="+format)
 		api := t.apiAt(base).Bad()
 		for _, e := range evil {
 			api.Post("/sign-ups", M{"email": e + "@example.net", "name": e, "password": e})
@@ -194,30 +209,4 @@ func (t *scene) raw(base, request string) {
 		t.Fatal(err)
 	}
 	_, _ = io.Copy(io.Discard, bufio.NewReader(conn))
-}
-
-// listening starts a server that logs all it has to say in a format.
-func (t *scene) listening(format string) (base string, said *said) {
-	t.Helper()
-	if format == "json" {
-		return t.serveAloud(t.T, "LOG_LEVEL=debug")
-	}
-	// Where it listens is read from its log, which is another one here.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.Addr().String()
-	_ = l.Close()
-	said = run(t.T, slices.Concat(t.env, []string{"LOG_LEVEL=debug", "LOG_FORMAT=" + format, "LISTEN=" + at}), "serve")
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", at)
-		if err == nil {
-			_ = conn.Close()
-			return "http://" + at, said
-		}
-		if time.Now().After(end) {
-			t.Fatalf("it never served:\n%s", said)
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/internal/account"
 	"latchkey/internal/api/apitest"
@@ -66,8 +67,19 @@ func halfSessionAnywhere(t *scene) {
 	verify(t.api().Header("Authorization", bearer), "app", ada.app()).Want(http.StatusOK) // it was alive all along
 }
 
-// plain sends a request as it is written and gives status, problem and place.
+// plain sends a request as it is written and gives status, problem and place;
+// what a busy machine could not do in time it asks again.
 func (t *scene) plain(method, path, bearer, cookies string) string {
+	t.Helper()
+	for tries := 0; ; tries++ {
+		if said := t.plainOnce(method, path, bearer, cookies); !strings.HasPrefix(said, "503") || tries == 10 {
+			return said
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+}
+
+func (t *scene) plainOnce(method, path, bearer, cookies string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, t.base+path, nil)
 	if err != nil {
