@@ -48,7 +48,8 @@ func TestAnswersByMailComeToAnEnd(t *testing.T) {
 }
 
 // A request is answered when it is made, not at the next look of a second
-// later: five, one after the other, would take four of those.
+// later: five, one after the other, would take four of those, every time. A
+// machine that is busy has some tries.
 func TestAnswersByMailComeAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -59,12 +60,16 @@ func TestAnswersByMailComeAtOnce(t *testing.T) {
 			h.api.Post("/sign-ups", apitest.M{"email": p.email, "password": "lamp orbit cabbage quartz", "name": "Eve"}).Want(201)
 		},
 	} {
-		began := time.Now()
-		for range 5 {
-			ask()
-			h.answered()
+		took := time.Hour
+		for try := 0; try < 5 && took > 3500*time.Millisecond; try++ {
+			began := time.Now()
+			for range 5 {
+				ask()
+				h.answered()
+			}
+			took = min(took, time.Since(began))
 		}
-		if took := time.Since(began); took > 3500*time.Millisecond {
+		if took > 3500*time.Millisecond {
 			t.Errorf("%s: five answers took %v", name, took)
 		}
 	}
