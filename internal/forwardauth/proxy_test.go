@@ -3,6 +3,7 @@ package forwardauth_test
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -90,9 +92,15 @@ func newFront(t testing.TB) *front {
 	return f
 }
 
+// freePort is where a proxy is to listen: at a loopback address of its own where
+// there are more than one, so that nobody else takes the port meanwhile.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	host := "127.0.0.1"
+	if runtime.GOOS == "linux" {
+		host = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
+	}
+	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,18 +292,14 @@ func TestBehindCaddy(t *testing.T) {
 func (f *front) caddy(caddy string) {
 	t := f.t
 	t.Helper()
-	conf := strings.NewReplacer("app.example.com {", "http://app.example.com:"+port(f.proxy)+" {\n\tbind 127.0.0.1",
+	host, port, _ := net.SplitHostPort(f.proxy)
+	conf := strings.NewReplacer("app.example.com {", "http://app.example.com:"+port+" {\n\tbind "+host,
 		"127.0.0.1:8080", f.latchkey, "127.0.0.1:9000", f.app).Replace(documented(t, "Caddy"))
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte("{\n\tadmin off\n\tauto_https off\n}\n"+conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f.run(caddy, "run", "--config", file, "--adapter", "caddyfile")
-}
-
-func port(address string) string {
-	_, p, _ := net.SplitHostPort(address)
-	return p
 }
 
 // TestEveryBlockIsRun: what docs/integrations.md shows of the three doors is

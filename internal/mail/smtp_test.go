@@ -29,7 +29,7 @@ func sender(t *testing.T, box *devstack.Mailbox, mode TLSMode, roots *x509.CertP
 func send(t *testing.T, s *Sender, to string, mayStill error) error {
 	t.Helper()
 	m := Message{From: "no-reply@id.example.com", To: to, Bytes: []byte("Subject: hello\r\n\r\nhello\r\n")}
-	return s.Send(t.Context(), m, time.Now().Add(5*time.Second), func(context.Context) error { return mayStill })
+	return s.Send(t.Context(), m, time.Now().Add(time.Minute), func(context.Context) error { return mayStill })
 }
 
 // certificate is one for 127.0.0.1 and the roots that vouch for it.
