@@ -25,7 +25,18 @@ func (b *tab) press(selector string) {
 // send presses what leads to another page.
 func (b *tab) send(selector string) {
 	b.t.Helper()
-	b.leaving("pressing "+selector, func() { b.press(selector) })
+	const watch = `document.missed = false, addEventListener('click', e => { document.missed = !e.target.closest($?) }, {capture: true, once: true}), true`
+	b.leaving("pressing "+selector, func() {
+		// What stands above may grow just then, as the news of a mail does: a hand
+		// that misses presses again.
+		for range 3 {
+			value[bool](b, watch, selector)
+			b.press(selector)
+			if missed, err := ask[bool](b, `document.missed === true`); err != nil || !missed {
+				return
+			}
+		}
+	})
 }
 
 // fill writes into an input; what was in it goes.
