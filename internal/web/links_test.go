@@ -58,7 +58,7 @@ func (h *house) until(what string, so func() bool) {
 	h.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !so(); <-tick.C {
+	for end := time.Now().Add(time.Minute); !so(); <-tick.C {
 		if time.Now().After(end) {
 			h.t.Fatalf("still not so: %s", what)
 		}

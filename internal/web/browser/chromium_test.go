@@ -52,6 +52,7 @@ func (b *browser) start() {
 		chromedp.Flag("hide-scrollbars", true),
 		// One font rendering everywhere, so that widths do not hang on the screen.
 		chromedp.Flag("font-render-hinting", "none"),
+		chromedp.WSURLReadTimeout(patience),
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses root otherwise

@@ -129,8 +129,9 @@ func (h *house) count(query string, args ...any) int {
 	return n
 }
 
-// patience bounds every wait for what nobody announces.
-const patience = 45 * time.Second
+// patience bounds every wait for what nobody announces: a mail whose offer was
+// lost on its way from Redis is offered anew within a minute and a half.
+const patience = 2 * time.Minute
 
 // until asks again and again; it waits for a condition, never for a time.
 func until(t testing.TB, what string, so func() bool) {

@@ -82,6 +82,9 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		case <-req.Context().Done(): // the browser gave it up
 		}
 	}
+	if first == nil && keep.status >= http.StatusInternalServerError && req.Context().Err() != nil {
+		return // the browser left the page that asked, and was answered nothing
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answers = append(r.answers, answer{

@@ -15,8 +15,9 @@ var (
 	}
 )
 
-// tokens of every kind, hashes, and what looks like either.
-var neverShown = regexp.MustCompile(`lk[ispx]_[0-9A-Za-z]{8,}|\$argon2|"(password_hash|digest|sealed)"`)
+// tokens of every kind, hashes, and what looks like either: longer than a nonce,
+// which chance may let begin like a token.
+var neverShown = regexp.MustCompile(`lk[ispx]_[0-9A-Za-z]{20,}|\$argon2|"(password_hash|digest|sealed)"`)
 
 // wantNoSecrets reads every byte that the pages sent for what only the person,
 // or nobody, should see.
