@@ -129,6 +129,12 @@ func actSubmit(v *visit) error {
 	if drawErr != nil {
 		return drawErr
 	}
+	switch a.field { // as it was filled in
+	case "name":
+		p.NewName = v.form("name")
+	case "role":
+		p.Roles = v.roleOptions(v.form("role"))
+	}
 	return v.redraw("admin_act", p, err)
 }
 

@@ -96,6 +96,7 @@ var deskActions = map[string]string{
 	"webhook_key_off":         "web.admin.event.webhook_key_off",
 	"webhook_tested":          "web.admin.event.webhook_tested",
 	"webhook_sent_again":      "web.admin.event.webhook_sent_again",
+	"keys_rotated":            "web.admin.event.keys_rotated",
 	"sessions_ended":          "web.admin.event.sessions_ended",
 	"password_reset_asked":    "web.admin.event.password_reset_asked",
 	"account_taken_over":      "web.admin.event.account_taken_over",

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -37,6 +38,25 @@ func TestTheOverviewCounts(t *testing.T) {
 	}
 	if n := at.Doc.Find("#coverage-table tbody tr").Length(); n != 21 {
 		t.Errorf("%d days in the table", n)
+	}
+}
+
+// Whoever looks for an action chooses it by words, and reads it by them.
+func TestEveryActionIsChosenByWords(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b, _ := h.desk()
+	h.exec(`INSERT INTO events (at, action, actor_kind) VALUES ($1, 'keys_rotated', 'host')`, h.clock.Now())
+	at := b.get("/admin/events").want("admin_events", 200)
+	at.says(".log", "The keys of the service were changed")
+	options := at.Doc.Find(`select[name="action"] option`)
+	for _, o := range options.EachIter() {
+		if words := o.Text(); !regexp.MustCompile(`^["A-Z]`).MatchString(words) {
+			t.Errorf("%s is called %q", o.AttrOr("value", ""), words)
+		}
+	}
+	if options.Length() < 50 {
+		t.Errorf("%d actions", options.Length())
 	}
 }
 

@@ -72,6 +72,9 @@ func TestEveryActOnAUser(t *testing.T) {
 	// A page asks why, though the API need not say.
 	at := b.get(p.page()+"/reset-app").want("admin_act", 200)
 	b.submit(at, "act", M{"reason": "  "}).want("admin_act", 400).says("#reason-error", "Say why")
+	// What was chosen or typed stays, when something else was wrong.
+	b.act(p, "role", M{"role": "support", "reason": ""}).want("admin_act", 400).one(`input[name="role"][value="support"][checked]`)
+	b.act(p, "rename", M{"name": "Gra", "reason": ""}).want("admin_act", 400).one(`input[name="name"][value="Gra"]`)
 
 	day := h.clock.Now().AddDate(0, 1, 0).Format(time.DateOnly)
 	for _, step := range []struct {
