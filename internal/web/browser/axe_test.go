@@ -82,9 +82,18 @@ func (b *tab) wantGood() {
 		if wide := value[[]string](b, tooWide); len(wide) > 0 {
 			b.t.Errorf("%s at %d px has to be scrolled sideways: %s", b.where(), l.width, strings.Join(wide, ", "))
 		}
+		if away := value[[]string](b, outOfSight); len(away) > 0 {
+			b.t.Errorf("%s at %d px leads out of sight to %s", b.where(), l.width, strings.Join(away, ", "))
+		}
 	}
 	b.look(1280, "light")
 }
+
+// outOfSight names the entries of a navigation that nobody finds who does not
+// scroll it.
+const outOfSight = `[...document.querySelectorAll('nav a')]
+	.filter(e => e.checkVisibility() && e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+	.map(e => e.textContent)`
 
 // tooWide names what sticks out where the page has to be scrolled sideways.
 const tooWide = `(() => {
