@@ -134,7 +134,7 @@ func TestNothingHappensTwice(t *testing.T) {
 		b.in(p)
 		at := b.get("/account/security")
 		form := b.sure(p, at.attr(`[data-off="app"]`, "href")).want("turn_off", 200)
-		form.says("main", "Two-factor: your password alone")
+		form.says("main", "Two-factor: signing in asks for no code")
 		form.says("main", "Your 10 unused recovery keys")
 		b.submit(form, "turn-off", nil).want("security", 200).says("#notice", "It is off")
 		b.submit(form, "turn-off", nil).want("security", 200).says("#notice", "already done")
