@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"latchkey/internal/account"
 	"latchkey/internal/admin"
 	"latchkey/internal/factor"
@@ -169,9 +171,23 @@ var roleTexts = map[account.Role]string{
 	account.Admin:   "web.admin.role.admin_text",
 }
 
+// inviteSubmit invites. A second press of the button is no second invitation,
+// and no address that is taken either.
 func inviteSubmit(v *visit) error {
 	email, name, role := v.form("email"), v.form("name"), v.form("role")
+	first, kept, done, err := v.onceKept()
+	if err != nil {
+		return err
+	}
+	if !first {
+		v.notice(noticeAlready, "")
+		if id, err := uuid.ParseBytes(kept); err == nil {
+			return v.to("/admin/users/" + id.String())
+		}
+		return v.to("/admin/users") // the first is still under way
+	}
 	u, err := v.o.Admin.Invite(v.ctx(), v.by, v.in, admin.Invited{Email: email, Name: name, Role: account.Role(role)})
+	done(err, []byte(u.ID.String()))
 	if err != nil {
 		return v.redraw("admin_invite", v.invitePage(email, name, role), err)
 	}

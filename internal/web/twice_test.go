@@ -23,6 +23,22 @@ func TestNothingHappensTwice(t *testing.T) {
 			t.Errorf("%d mails", n)
 		}
 	})
+	t.Run("invitation", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t)
+		b, _ := h.desk()
+		form := b.get("/admin/users/invite")
+		for i := range 3 {
+			at := b.submit(form, "invite", M{"email": "ann@example.com", "name": "Ann", "role": "user"}).want("admin_user", 200)
+			at.says("main", "ann@example.com")
+			if i > 0 {
+				at.says("#notice", "already done")
+			}
+		}
+		if n := h.mails("ann@example.com"); n != 1 {
+			t.Errorf("%d mails", n)
+		}
+	})
 	t.Run("password step", func(t *testing.T) {
 		t.Parallel()
 		h := newHouse(t)
