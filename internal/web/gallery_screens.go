@@ -39,6 +39,7 @@ func (v *visit) screens() []screen {
 		{"gate", "gate", &gatePage{Keys: m.fresh, Account: m.email}},
 		{"verify", "verify", &verifyPage{SentTo: m.email, Delivery: m.delivery}},
 		{"confirm", "confirm", &confirmPage{Account: m.email, TwoFactor: true, Way: factor.App, Others: m.ways[1:]}},
+		{"confirm-app", "confirm", &confirmPage{Account: m.email, ForApp: true, LacksApp: true}},
 		{"offer", "offer", &offerPage{}},
 		{"recovered", "recovered", &recoveredPage{Left: 3, Total: 10, Methods: m.methods}},
 		{"security", "security", m.security(7)},
