@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -101,6 +102,13 @@ func signInAt(at func() caller, email, password, method, code string) (session c
 		return caller{}, fmt.Errorf("sign in of %s by %q: %w", email, method, err)
 	}
 	return caller{c.base, in.SessionToken}, nil
+}
+
+// busy reports whether a server gave up in time what a loaded machine was slow
+// with.
+func busy(err error) bool {
+	var problem *client.Error
+	return errors.As(err, &problem) && problem.Status == http.StatusServiceUnavailable
 }
 
 // resident is somebody who was there before the test begins.

@@ -162,9 +162,20 @@ func TestWrongCodesOutliveEveryCrash(t *testing.T) {
 	server, env, db := lasting(t)
 	r := settles(t, houseOn(t, db, setting(env, "KEYSET_FILE")), "ada@example.org")
 	f := newFleet(t, env)
+	counted := func() (n int) {
+		t.Helper()
+		if err := db.Get(&n, `SELECT cardinality(code_failures) FROM guards WHERE user_id = $1`, r.id); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
 	var judged int
 	for crash := range 4 {
 		_, err := f.at(0).signIn(r.email, testPassword, "app", "000000")
+		for tries := 0; busy(err) && tries < 10; tries++ { // which says not whether it was judged
+			judged = counted()
+			_, err = f.at(0).signIn(r.email, testPassword, "app", "000000")
+		}
 		if err == nil || !strings.Contains(err.Error(), "422") {
 			t.Fatalf("a wrong code: %v", err)
 		}
@@ -179,10 +190,8 @@ func TestWrongCodesOutliveEveryCrash(t *testing.T) {
 			}
 			waitFor(t, func() bool { code, _ := get(t, f.at(0).base+"/readyz"); return code == http.StatusOK })
 		}
-		var counted int
-		err = db.Get(&counted, `SELECT cardinality(code_failures) FROM guards WHERE user_id = $1`, r.id)
-		if err != nil || counted != judged {
-			t.Fatalf("after crash %d: %d of %d wrong codes are counted (%v)", crash, counted, judged, err)
+		if n := counted(); n != judged {
+			t.Fatalf("after crash %d: %d of %d wrong codes are counted", crash, n, judged)
 		}
 	}
 }

@@ -89,11 +89,14 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 		wg.Go(func() { // digests of tokens, sealed recovery keys
 			for ; !ended(stop); time.Sleep(5 * time.Millisecond) {
 				for _, path := range []string{"/me/recovery-keys", "/me"} {
-					if code, ans := (caller{f.at(i).base, before.token}).ask("GET", path, nil); code != http.StatusOK {
+					switch code, ans := (caller{f.at(i).base, before.token}).ask("GET", path, nil); code {
+					case http.StatusOK:
+						served.Add(1)
+					case http.StatusServiceUnavailable: // the machine is busy: no matter of keys
+					default:
 						t.Errorf("GET %s: %d %v", path, code, ans)
 						return
 					}
-					served.Add(1)
 				}
 			}
 		})
@@ -101,11 +104,14 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	wg.Go(func() { // app secrets, and mails of new devices
 		for i := 0; !ended(stop); i++ {
 			// The first step may take longer than a server that ends gives notice.
-			if _, err := signInAt(func() caller { return f.at(i) }, eve.email, testPassword, "app", eve.appCode(t, db)); err != nil {
+			_, err := signInAt(func() caller { return f.at(i) }, eve.email, testPassword, "app", eve.appCode(t, db))
+			switch {
+			case err == nil:
+				served.Add(1)
+			case !busy(err):
 				t.Error(err)
 				return
 			}
-			served.Add(1)
 		}
 	})
 
@@ -137,7 +143,9 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	f.restartAll()
 	close(stop)
 	wg.Wait()
-	t.Logf("%d requests were served meanwhile", served.Load())
+	if t.Logf("%d requests were served meanwhile", served.Load()); served.Load() < 100 {
+		t.Error("that is no load")
+	}
 
 	t.Run("before is good after", func(t *testing.T) { whatWasMadeBefore(t, f, db, file, ada, before) })
 	t.Run("status", func(t *testing.T) { statusAfter(t, env) })
