@@ -80,7 +80,7 @@ func packAxe(room string) (string, error) {
 	if err != nil {
 		return "", errNoNPM
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, npm, "pack", "--ignore-scripts", "--loglevel=error", "axe-core@"+axeVersion)
 	cmd.Dir = room
