@@ -193,7 +193,7 @@ func (m props) newToken() *tokenNewPage {
 
 func (m props) sessions(v *visit) *sessionsPage {
 	here := session.Session{
-		ID: uuid.New(), Device: "Firefox on Windows", Address: "203.0.113.7", Assurance: session.TwoFactor,
+		ID: uuid.New(), Device: "Firefox on Windows", Address: "203.0.113.7", First: session.ByPassword, Assurance: session.TwoFactor,
 		Method: "app", MethodAt: &m.earlier, CreatedAt: m.earlier, LastSeenAt: m.now,
 	}
 	other := here

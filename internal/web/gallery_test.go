@@ -49,6 +49,7 @@ func TestTheGalleryIsOfDevAlone(t *testing.T) {
 	h.withGallery()
 	b := h.browser()
 	index := b.get("/dev/gallery").want("gallery", 200)
+	b.get("/dev/gallery/screens/sessions").says("main", "Password and app code or recovery key")
 	links := index.Doc.Find("#screens a, #mails a")
 	if links.Length() < 70 {
 		t.Errorf("%d things to see", links.Length())
