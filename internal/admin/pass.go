@@ -72,10 +72,20 @@ func (f *Flow) MakePass(ctx context.Context, by audit.Actor, in session.Session,
 // approved reports whether this call is the second admin's. Support may ask,
 // never approve.
 func (a *act) approved(ctx context.Context) (bool, error) {
-	asker, asked, err := factor.PassAskedTx(ctx, a.tx, a.user.ID)
-	if err != nil || !asked {
-		return false, err
+	asker, asked, err := factor.PassAsked(ctx, a.tx, a.user.ID, a.tx.Now)
+	return err == nil && asked && isSecond(asker, a.by, a.admin.Role), err
+}
+
+func isSecond(asker uuid.UUID, by audit.Actor, role account.Role) bool {
+	return asker != by.ID && role != account.Support
+}
+
+// PassWaits says whether a recovery pass was asked for and waits for a second
+// admin, and whether whoever looks may be that one.
+func (f *Flow) PassWaits(ctx context.Context, by audit.Actor, in session.Session, id uuid.UUID, role account.Role) (waits, mine bool, err error) {
+	if err := f.look(ctx, by, in, true); err != nil {
+		return false, false, err
 	}
-	second := asker != a.by.ID && a.admin.Role != account.Support
-	return second, nil
+	asker, waits, err := factor.PassAsked(ctx, f.DB, id, f.DB.Now())
+	return waits, waits && isSecond(asker, by, role), err
 }

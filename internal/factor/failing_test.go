@@ -152,7 +152,7 @@ func TestAFailureGivesNothing(t *testing.T) {
 			return nil, factor.AskPassTx(ctx, tx, b.user, uuid.Nil)
 		},
 		"whether one was": func(ctx context.Context, tx *pg.Tx) (any, error) {
-			by, asked, err := factor.PassAskedTx(ctx, tx, b.user)
+			by, asked, err := factor.PassAsked(ctx, tx, b.user, tx.Now)
 			return []any{by, asked}, err
 		},
 		"a sweep": func(ctx context.Context, _ *pg.Tx) (any, error) {

@@ -41,14 +41,14 @@ func AskPassTx(ctx context.Context, tx *pg.Tx, user, by uuid.UUID) error {
 	return keepPassTx(ctx, tx, user, by, nil, tx.Now.Add(passLife))
 }
 
-// PassAskedTx says whether a pass waits for approval, and who asked for it
-// (zero: the host).
-func PassAskedTx(ctx context.Context, tx *pg.Tx, user uuid.UUID) (by uuid.UUID, asked bool, err error) {
+// PassAsked says whether a pass waits for approval, and who asked for it (zero:
+// the host).
+func PassAsked(ctx context.Context, q pg.Q, user uuid.UUID, now time.Time) (by uuid.UUID, asked bool, err error) {
 	var who uuid.NullUUID
-	err = tx.GetContext(ctx, &who, `
+	err = q.GetContext(ctx, &who, `
 		SELECT asked_by FROM recovery_passes
 		WHERE user_id = $1 AND digest IS NULL AND used_at IS NULL AND expires_at > $2
-		ORDER BY created_at DESC LIMIT 1`, user, tx.Now)
+		ORDER BY created_at DESC LIMIT 1`, user, now)
 	if errors.Is(err, pg.ErrNoRows) {
 		return uuid.Nil, false, nil
 	}

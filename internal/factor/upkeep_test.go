@@ -123,7 +123,7 @@ func TestAPassThatWaitsForApproval(t *testing.T) {
 	admin := b.person("admin@example.org")
 	asked := func(user uuid.UUID) (by uuid.UUID, waits bool) {
 		b.must(func(ctx context.Context, tx *pg.Tx) (err error) {
-			by, waits, err = factor.PassAskedTx(ctx, tx, user)
+			by, waits, err = factor.PassAsked(ctx, tx, user, tx.Now)
 			return err
 		})
 		return by, waits

@@ -23,6 +23,7 @@ type someonePage struct {
 	Older    string
 	Acts     []actGroup
 	Linked   []identity
+	Pass     passWaiting
 	Myself   bool
 	MayRule  bool
 }
@@ -36,6 +37,10 @@ type actLink struct {
 	Name, Title, Text string
 	Danger            bool
 }
+
+// passWaiting is a recovery pass that was asked for and waits for a second
+// admin; Mine: whoever looks may be that one.
+type passWaiting struct{ Waits, Mine bool }
 
 const eventsOfSomeone = 10
 
@@ -60,6 +65,10 @@ func someone(v *visit) error {
 		return err
 	}
 	p.Rests = v.rests(p.Sessions)
+	if p.Pass.Waits, p.Pass.Mine, err = v.o.Admin.PassWaits(v.ctx(), v.by, v.in, id, v.desk); err != nil {
+		return err
+	}
+	p.Pass.Mine = p.Pass.Mine && !p.Myself
 	linked, err := v.o.Admin.UserIdentities(v.ctx(), v.by, v.in, id)
 	if err != nil {
 		return err

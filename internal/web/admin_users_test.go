@@ -173,8 +173,18 @@ func TestASecondAdminApprovesARecoveryPass(t *testing.T) {
 	if at.has("#pass") || !at.has("#pending") {
 		t.Error("one admin is enough")
 	}
+	page := "/admin/users/" + p.id.String()
+	if at := one.get(page).want("admin_user", 200); !at.has("#pass-waits") || at.has("#pass-waits a") {
+		t.Errorf("who asked is told %q", at.text("#pass-waits"))
+	}
+	if at := two.get(page).want("admin_user", 200); at.attr("#pass-waits a", "href") != page+"/recovery-pass" {
+		t.Errorf("the second admin is told %q", at.text("#pass-waits"))
+	}
 	if !two.act(p, "recovery-pass", nil).want("admin_pass", 200).has("#pass") {
 		t.Error("two admins are not enough")
+	}
+	if two.get(page).want("admin_user", 200).has("#pass-waits") {
+		t.Error("it waits although it was made")
 	}
 }
 
