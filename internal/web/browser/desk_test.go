@@ -255,9 +255,17 @@ func TestTheDeskIsGoodForEveryone(t *testing.T) {
 	b.send(submitOf("act"))
 	b.see("admin_webhook")
 	b.wantGood()
+	if _, err := h.db.ExecContext(t.Context(), `
+		INSERT INTO recovery_passes (id, user_id, asked_by, created_at, expires_at)
+		SELECT gen_random_uuid(), id, id, created_at, created_at + interval '1 year' FROM users WHERE email = 'app@example.com'`); err != nil {
+		t.Fatal(err)
+	}
 	b.open("/admin/users?query=app@example.com")
 	b.send("#people tbody a")
 	b.see("admin_user")
+	if !b.has("#pass-waits a") {
+		t.Error("nobody is told that a pass waits")
+	}
 	b.wantGood()
 	b.send(`[data-act=recovery-pass]`)
 	b.see("admin_act")
